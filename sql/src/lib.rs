@@ -1,1 +1,6 @@
-//! placeholder
+//! Flink, Blink and UFlink SQL to a typed plan. No I/O.
+
+pub mod ast;
+pub mod catalog;
+pub mod parse;
+pub mod settings;

@@ -1,0 +1,4 @@
+//! Script text to statements. See [`crate::ast`] for what comes out.
+
+pub(crate) mod cursor;
+pub mod types;
