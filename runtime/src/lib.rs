@@ -4,3 +4,6 @@ pub mod batch;
 pub mod hash;
 pub mod metrics;
 pub mod operator;
+pub mod commit;
+pub mod failpoint;
+pub mod store;
