@@ -8,6 +8,7 @@ pub mod change;
 pub mod clock;
 pub mod dialect;
 pub mod error;
+pub mod fencing;
 pub mod lookup;
 pub mod message;
 pub mod options;
