@@ -39,9 +39,9 @@ pub fn resolve(written: &DataType, dialect: Dialect) -> DataType {
         SqlType::Timestamp(_) => SqlType::TimestampLtz(3),
         SqlType::Array(e) => SqlType::Array(Box::new(resolve(e, dialect))),
         SqlType::Map(k, v) => SqlType::Map(Box::new(resolve(k, dialect)), Box::new(resolve(v, dialect))),
-        SqlType::Row(fields) => SqlType::Row(
-            fields.iter().map(|f| Column::new(f.name.clone(), resolve(&f.data_type, dialect))).collect(),
-        ),
+        SqlType::Row(fields) => {
+            SqlType::Row(fields.iter().map(|f| Column::new(f.name.clone(), resolve(&f.data_type, dialect))).collect())
+        }
         other => other.clone(),
     };
     DataType { ty, nullable: written.nullable }
@@ -154,7 +154,11 @@ fn row(c: &mut Cursor<'_>, depth: usize) -> Result<SqlType> {
             break;
         }
     }
-    if angle { c.expect_gt()? } else { c.expect_token(&Token::RParen)? }
+    if angle {
+        c.expect_gt()?
+    } else {
+        c.expect_token(&Token::RParen)?
+    }
     Ok(SqlType::Row(fields))
 }
 
@@ -227,8 +231,27 @@ fn decimal(c: &mut Cursor<'_>) -> Result<SqlType> {
 }
 
 const NAMES: &[&str] = &[
-    "BOOLEAN", "TINYINT", "SMALLINT", "INT", "BIGINT", "FLOAT", "DOUBLE", "DECIMAL", "CHAR", "VARCHAR", "STRING",
-    "BINARY", "VARBINARY", "BYTES", "DATE", "TIME", "TIMESTAMP", "TIMESTAMP_LTZ", "ARRAY", "MAP", "ROW",
+    "BOOLEAN",
+    "TINYINT",
+    "SMALLINT",
+    "INT",
+    "BIGINT",
+    "FLOAT",
+    "DOUBLE",
+    "DECIMAL",
+    "CHAR",
+    "VARCHAR",
+    "STRING",
+    "BINARY",
+    "VARBINARY",
+    "BYTES",
+    "DATE",
+    "TIME",
+    "TIMESTAMP",
+    "TIMESTAMP_LTZ",
+    "ARRAY",
+    "MAP",
+    "ROW",
 ];
 
 fn unknown(written: &str, upper: &str, span: Span) -> Error {
