@@ -1,1 +1,112 @@
-//! wip
+//! `--embedded DIR`: every table of a job as a log or a table on disk, by its kind and not by its
+//! connector.
+//!
+//! A topic or table that is missing is made by whoever declares it first, reader or writer, so that
+//! the order in which jobs start does not matter.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use regex::Regex;
+use tidegate_core::lookup::LookupSource;
+use tidegate_core::registry::{Opener, Registry};
+use tidegate_core::sink::OpenSink;
+use tidegate_core::source::Source;
+use tidegate_core::table::{BoundTable, Resource};
+use tidegate_core::{Error, Result};
+
+use crate::log::{DEFAULT_PARTITIONS, Log, LogSink, LogSource, LogTopics};
+use crate::table::{TableLookup, TableSink, TableSource};
+
+/// Opens tables below a directory; those of connectors that are local anyway through the registry.
+#[derive(Clone)]
+pub struct Embedded {
+    dir: PathBuf,
+    registry: Registry,
+    partitions: u32,
+}
+
+impl Embedded {
+    /// The embedded default in this directory, which is made where it is missing. New topics get
+    /// two partitions, or as many as `TIDEGATE_EMBEDDED_PARTITIONS` says.
+    pub fn new(dir: impl Into<PathBuf>, registry: Registry) -> Self {
+        let asked = std::env::var("TIDEGATE_EMBEDDED_PARTITIONS").ok().and_then(|n| n.parse().ok());
+        Embedded { dir: dir.into(), registry, partitions: asked.filter(|n| *n > 0).unwrap_or(DEFAULT_PARTITIONS) }
+    }
+
+    /// Partitions of topics that are made from now on.
+    #[must_use]
+    pub fn with_partitions(mut self, partitions: u32) -> Self {
+        self.partitions = partitions;
+        self
+    }
+
+    /// The directory.
+    pub fn dir(&self) -> &Path {
+        &self.dir
+    }
+
+    /// Opens a topic, made where it is missing.
+    ///
+    /// # Errors
+    /// Where its files cannot be used.
+    pub fn log(&self, topic: &str) -> Result<Log> {
+        Log::open_or_create(&self.dir, topic, self.partitions)
+    }
+}
+
+/// The consumer group of a declaration, in any dialect's spelling.
+fn group_of(table: &BoundTable) -> Option<String> {
+    ["properties.group.id", "group.id", "groupId", "groupid", "group"]
+        .iter()
+        .find_map(|name| table.options.iter().find(|(k, _)| k.eq_ignore_ascii_case(name)))
+        .map(|(_, v)| v.clone())
+}
+
+#[async_trait]
+impl Opener for Embedded {
+    async fn source(&self, table: &BoundTable) -> Result<Arc<dyn Source>> {
+        match &table.binding.resource {
+            Resource::Log { topics, pattern } => {
+                let topics = match pattern {
+                    None => LogTopics::Named(topics.clone(), self.partitions),
+                    Some(p) => LogTopics::Matching(Box::new(whole(p).map_err(|e| e.at(table.spec.span))?)),
+                };
+                Ok(Arc::new(LogSource::new(&self.dir, topics, group_of(table))))
+            }
+            Resource::Table { name } => Ok(Arc::new(TableSource::declare(&self.dir, name, table)?)),
+            Resource::Own => self.registry.source(table).await,
+        }
+    }
+
+    async fn sink(&self, table: &BoundTable) -> Result<OpenSink> {
+        match &table.binding.resource {
+            Resource::Log { topics, pattern: None } if topics.len() == 1 => {
+                Ok(LogSink::new(self.log(&topics[0])?).into_open())
+            }
+            Resource::Log { .. } => {
+                Err(Error::user(format!("table '{}' is written to: it must name exactly one topic", table.spec.name))
+                    .at(table.spec.span))
+            }
+            Resource::Table { name } => Ok(TableSink::declare(&self.dir, name, table)?.into_open()),
+            Resource::Own => self.registry.sink(table).await,
+        }
+    }
+
+    async fn lookup(&self, table: &BoundTable, keys: &[String]) -> Result<Arc<dyn LookupSource>> {
+        match &table.binding.resource {
+            Resource::Table { name } => Ok(Arc::new(TableLookup::declare(&self.dir, name, table, keys)?)),
+            Resource::Log { .. } => {
+                Err(Error::user(format!("table '{}' is a topic and cannot be looked up by key", table.spec.name))
+                    .help("look up in a table (jdbc, hbase), or join the streams"))
+            }
+            Resource::Own => self.registry.lookup(table, keys).await,
+        }
+    }
+}
+
+/// A pattern that must match the whole name, as Java's `matches` does.
+fn whole(pattern: &str) -> Result<Regex> {
+    Regex::new(&format!("^(?:{pattern})$")).map_err(|e| Error::user(format!("topic pattern '{pattern}': {e}")))
+}

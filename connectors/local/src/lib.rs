@@ -18,5 +18,5 @@ pub mod log;
 pub mod own;
 pub mod table;
 
-//pub use embedded::Embedded;
+pub use embedded::Embedded;
 //pub use own::connectors;

@@ -132,7 +132,7 @@ fn take_lock(lock: &File) -> Result<()> {
         match lock.try_lock() {
             Ok(()) => return Ok(()),
             Err(TryLockError::WouldBlock) if since.elapsed() < LOCK_PATIENCE => {
-                std::thread::sleep(Duration::from_millis(1))
+                std::thread::sleep(Duration::from_millis(1));
             }
             Err(TryLockError::WouldBlock) => {
                 return Err(Error::external("another process has been writing for 10 s and holds the writer lock"));
