@@ -102,14 +102,13 @@ fn report(args: &Args) -> Result<()> {
 
 /// Puts the workload's messages into the topic, once.
 fn make(args: &Args, job: &Job) -> Result<()> {
-    let logs = args.data.join("logs");
     let mark = args.data.join(format!("{}.{}", job.topic, args.rows));
     if mark.is_file() {
         return Ok(());
     }
     eprintln!("making {} messages for {} …", args.rows, job.topic);
-    Log::delete(&logs, job.topic)?;
-    let log = Log::open_or_create(&logs, job.topic, 2)?;
+    Log::delete(&args.data, job.topic)?;
+    let log = Log::open_or_create(&args.data, job.topic, 2)?;
     let mut batch = Vec::new();
     let mut failed = Ok(());
     let mut flush = |batch: &mut Vec<data::Message>| {

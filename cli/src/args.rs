@@ -68,6 +68,9 @@ pub struct RunArgs {
     /// Where tables live.
     #[command(flatten)]
     pub target: Target,
+    /// A profile of the project: its variables come on top of the project's own
+    #[arg(long, value_name = "NAME")]
+    pub profile: Option<String>,
     /// Where a new job starts reading: earliest, latest, or a time ('2020-08-27 00:00:00' or ms)
     #[arg(long, value_name = "WHERE")]
     pub from: Option<String>,

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
-use tidegate_core::{Error, Result, ResultExt};
+use tidegate_core::{Error, Result};
 
 /// A parsed project, or a single SQL file seen as one.
 #[derive(Debug)]
@@ -108,6 +108,17 @@ impl Project {
         }
     }
 
+    /// Nothing: no jobs, no variables.
+    pub fn empty() -> Project {
+        Project {
+            name: String::new(),
+            jobs: Vec::new(),
+            variables: BTreeMap::new(),
+            results: Vec::new(),
+            is_project: false,
+        }
+    }
+
     fn single(path: &Path) -> Result<Project> {
         let job = JobFile::read(String::new(), path.display().to_string(), path.to_owned())?;
         Ok(Project {
@@ -178,11 +189,6 @@ fn texts(values: BTreeMap<String, toml::Value>) -> BTreeMap<String, String> {
             (k, text)
         })
         .collect()
-}
-
-/// Reading a file's context in a message.
-pub fn in_file<T>(label: &str, result: Result<T>) -> Result<T> {
-    result.context(|| label.to_owned())
 }
 
 #[cfg(test)]

@@ -6,7 +6,7 @@ CREATE TABLE timeline_analysis_student (
   `role` AS CAST(JSON_VALUE(CAST(`message` AS VARCHAR), '$.role') AS TINYINT),
   event AS JSON_VALUE(CAST(`message` AS VARCHAR), '$.event'),
   time_stamp AS TO_TIMESTAMP(CAST(JSON_VALUE(CAST(`message` AS VARCHAR), '$.timeStamp') AS BIGINT)),
-  WATERMARK wk FOR time_stamp AS WITHOFFSET(time_stamp, 5000)
+  WATERMARK wk FOR time_stamp AS WITHOFFSET(time_stamp, 60000)
 ) WITH (type = 'kafka011', topic = 'timeline_analysis_student', `group.id` = 'dws_live_performance',
   bootstrap.servers = '${kafka}', startupMode = 'EARLIEST');
 

@@ -1,0 +1,171 @@
+//! The education jobs in modern Flink spelling beside what Apache Flink 1.20 made of the same input.
+
+use std::collections::BTreeMap;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+
+use tidegate_integration_tests::process::{Finished, Tidegate};
+use tidegate_integration_tests::topics::{self, Message};
+use tidegate_integration_tests::golden;
+
+fn text(path: &Path) -> String {
+    if path.exists() {
+        return std::fs::read_to_string(path).unwrap();
+    }
+    let packed = PathBuf::from(format!("{}.gz", path.display()));
+    let out = std::process::Command::new("gzip").arg("-dc").arg(&packed).output().unwrap();
+    assert!(out.status.success(), "{}", packed.display());
+    let mut text = String::new();
+    out.stdout.as_slice().read_to_string(&mut text).unwrap();
+    text
+}
+
+fn sorted(lines: impl IntoIterator<Item = String>) -> Vec<String> {
+    let mut all: Vec<String> = lines.into_iter().collect();
+    all.sort_unstable();
+    all
+}
+
+fn lines(path: &Path) -> Vec<String> {
+    sorted(text(path).lines().map(str::to_owned))
+}
+
+/// Runs one of Flink's SQL files over an input.
+fn run(sql: &Path, input: &str, data: &Path) -> Finished {
+    topics::produce(data, "in", input);
+    let mut job = Tidegate::job(sql, data).args("--set table.local-time-zone=UTC");
+    for (name, value) in
+        [("IN", "in"), ("OUT", "out"), ("BS", "embedded:9092"), ("TX", "tx"), ("REP", "1"), ("GUARANTEE", "exactly-once"), ("DELAY", "5")]
+    {
+        job = job.args("--var").arg(format!("{name}={value}"));
+    }
+    job.run()
+}
+
+fn tab(m: &Message) -> String {
+    format!("{}\t{}", m.key.as_deref().unwrap_or("null"), m.value.as_deref().unwrap_or("null"))
+}
+
+fn newest(data: &Path, topic: &str) -> Vec<String> {
+    sorted(topics::newest(&topics::read(data, topic)).into_iter().map(|(k, v)| format!("{k}\t{v}")))
+}
+
+fn values(data: &Path, topic: &str) -> Vec<String> {
+    sorted(topics::read(data, topic).into_iter().filter_map(|m| m.value))
+}
+
+fn each(folder: &str, input: &str, files: &[&str], compare: impl Fn(&str, &Path)) {
+    let Some(golden) = golden() else { return };
+    let folder = golden.join(folder);
+    for file in files {
+        let dir = tempfile::tempdir().unwrap();
+        run(&folder.join(file), &text(&folder.join(input)), dir.path()).ok();
+        compare(file, dir.path());
+    }
+}
+
+fn same(what: &str, got: &[String], want: &[String]) {
+    let mut count: BTreeMap<&String, i64> = BTreeMap::new();
+    got.iter().for_each(|g| *count.entry(g).or_default() += 1);
+    want.iter().for_each(|w| *count.entry(w).or_default() -= 1);
+    let wrong: Vec<_> = count.iter().filter(|(_, n)| **n != 0).take(6).collect();
+    assert!(wrong.is_empty(), "{what}: {} rows, Flink {}; +ours -Flink's: {wrong:#?}", got.len(), want.len());
+}
+
+#[test]
+fn a_answer_counts() {
+    let Some(g) = golden() else { return };
+    each("a_answer_counts", "input.jsonl", &["a_answer_counts.sql"], |file, data| {
+        for i in 1..=3 {
+            let want = lines(&g.join(format!("a_answer_counts/result{i}.final.tsv")));
+            same(&format!("{file} {i}"), &newest(data, &format!("out-{i}")), &want);
+        }
+    });
+}
+
+#[test]
+fn a_edge_final_values() {
+    let Some(g) = golden() else { return };
+    each("a_answer_counts", "edge/input.jsonl", &["a_answer_counts.sql"], |file, data| {
+        for i in 1..=3 {
+            // Flink's file is the whole changelog: its newest values are those with the highest count.
+            let mut last: BTreeMap<String, (i64, String)> = BTreeMap::new();
+            for line in lines(&g.join(format!("a_answer_counts/edge/result{i}.changelog.sorted.tsv"))) {
+                let (key, value) = line.split_once('\t').unwrap();
+                let n = serde_json::from_str::<serde_json::Value>(value).unwrap()["frequency"].as_i64().unwrap();
+                let entry = last.entry(key.to_owned()).or_insert((0, String::new()));
+                if n > entry.0 {
+                    *entry = (n, line.clone());
+                }
+            }
+            same(&format!("{file} edge {i}"), &newest(data, &format!("out-{i}")), &sorted(last.into_values().map(|x| x.1)));
+        }
+    });
+}
+
+const B: [&str; 3] = ["b1_student_op_jsonvalue.sql", "b2_student_op_nested.sql", "b3_student_op_rowtype.sql"];
+
+#[test]
+fn b_student_operations() {
+    let Some(g) = golden() else { return };
+    let want = lines(&g.join("b_student_op/result.sorted.tsv"));
+    each("b_student_op", "input.jsonl", &B, |file, data| {
+        same(file, &sorted(topics::read(data, "out").iter().map(tab)), &want);
+    });
+}
+
+#[test]
+fn b_edge() {
+    let Some(g) = golden() else { return };
+    each("b_student_op", "edge/input.jsonl", &B, |file, data| {
+        let want = lines(&g.join(format!("b_student_op/edge/result.{}.sorted.tsv", &file[..2])));
+        same(file, &sorted(topics::read(data, "out").iter().map(tab)), &want);
+    });
+}
+
+#[test]
+fn c_minute_count() {
+    let Some(g) = golden() else { return };
+    let files = ["c1_minute_count_jsonvalue.sql", "c2_minute_count_tvf.sql", "c3_minute_count_group.sql"];
+    let want = lines(&g.join("c_minute_count/result.sorted.jsonl"));
+    each("c_minute_count", "input.jsonl", &files, |file, data| same(file, &values(data, "out"), &want));
+}
+
+#[test]
+fn d_quality() {
+    let Some(g) = golden() else { return };
+    let want = lines(&g.join("d_qos/result.sorted.jsonl"));
+    each("d_qos", "input.jsonl", &["d1_qos_jsonvalue.sql", "d2_qos_tvf.sql"], |file, data| {
+        same(file, &values(data, "out"), &want);
+    });
+}
+
+#[test]
+fn d_edge() {
+    let Some(g) = golden() else { return };
+    each("d_qos", "edge/input.jsonl", &["d1_qos_jsonvalue.sql", "d2_qos_tvf.sql"], |file, data| {
+        let want = lines(&g.join(format!("d_qos/edge/result.{}.sorted.jsonl", &file[..2])));
+        same(file, &values(data, "out"), &want);
+    });
+}
+
+#[test]
+fn e_consultant() {
+    let Some(g) = golden() else { return };
+    let want = lines(&g.join("e_consultant/result.final.tsv"));
+    each("e_consultant", "input.jsonl", &["e1_consultant_jsonvalue.sql", "e2_consultant_json.sql"], |file, data| {
+        same(file, &newest(data, "out"), &want);
+    });
+}
+
+#[test]
+fn e_null_in_a_key_stops_the_job() {
+    let Some(g) = golden() else { return };
+    let folder = g.join("e_consultant");
+    for file in ["e1_consultant_jsonvalue.sql", "e2_consultant_json.sql"] {
+        let dir = tempfile::tempdir().unwrap();
+        let out = run(&folder.join(file), &text(&folder.join("bad_date/input.jsonl")), dir.path());
+        let said = out.fails_with(2);
+        assert!(said.contains("attribution_time"), "{said}");
+    }
+}

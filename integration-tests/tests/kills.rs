@@ -1,0 +1,90 @@
+//! Exactly once, proven by killing the program and counting every row at the targets.
+
+use std::path::Path;
+use std::time::Duration;
+
+use tidegate_integration_tests::kill::{bounded, check, feed, job};
+use tidegate_integration_tests::process::Tidegate;
+use tidegate_runtime::failpoint;
+
+/// Tasks of successive incarnations: state has to survive every change of their number.
+const TASKS: [&str; 3] = ["1", "2", "7"];
+
+fn run_to_end(data: &Path, tasks: &str) {
+    bounded(data).args("--tasks").arg(tasks).run().ok();
+}
+
+#[test]
+fn sigkill_at_every_failpoint() {
+    let mut never_hit = Vec::new();
+    for (i, name) in failpoint::ALL.iter().enumerate() {
+        let dir = tempfile::tempdir().unwrap();
+        let data = dir.path();
+        feed(data, 0..3000);
+        // The first time a point is passed, and once more when the job is under way.
+        let mut hits = 0;
+        for nth in ["1", "3"] {
+            let point = format!("{name}:{nth}");
+            let killed = bounded(data).env("TIDEGATE_FAILPOINT", &point).args("--tasks").arg(TASKS[i % 3]).run();
+            hits += usize::from(!killed.status.success());
+            assert!(killed.status.code().is_none() || killed.status.success(), "{point}: {}", killed.stderr);
+        }
+        if hits == 0 {
+            never_hit.push(*name);
+        }
+        run_to_end(data, TASKS[(i + 1) % 3]);
+        check(data, 3000);
+    }
+    assert_eq!(never_hit, [] as [&str; 0], "these failpoints were never reached");
+}
+
+#[test]
+fn thirty_random_sigkills_under_load() {
+    let dir = tempfile::tempdir().unwrap();
+    let data = dir.path();
+    let mut fed = 0;
+    let mut pause = 12345u64;
+    for round in 0..32 {
+        feed(data, fed..fed + 5000);
+        fed += 5000;
+        let mut running = Tidegate::job(&job(), data).args("--tasks").arg(TASKS[round % 3]).start();
+        pause = pause.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        std::thread::sleep(Duration::from_millis(60 + (pause >> 33) % 500));
+        assert!(running.is_running(), "ended by itself: {}", running.stderr());
+        running.kill();
+    }
+    run_to_end(data, "2");
+    check(data, fed);
+}
+
+#[test]
+fn sigterm_keeps_windows_open_and_the_next_run_goes_on() {
+    let dir = tempfile::tempdir().unwrap();
+    let data = dir.path();
+    feed(data, 0..4000);
+    let running = Tidegate::job(&job(), data).start();
+    std::thread::sleep(Duration::from_millis(1500));
+    running.terminate();
+    running.wait(Duration::from_secs(20)).ok();
+    let open = tidegate_integration_tests::table_rows(data, "minutes", "").len();
+    feed(data, 4000..8000);
+    run_to_end(data, "7");
+    check(data, 8000);
+    let all = tidegate_integration_tests::table_rows(data, "minutes", "").len();
+    assert!(open < all, "the last windows were not closed by the signal: {open} of {all}");
+}
+
+#[test]
+fn a_second_process_on_the_same_directory_is_refused() {
+    let dir = tempfile::tempdir().unwrap();
+    let data = dir.path();
+    feed(data, 0..1000);
+    let running = Tidegate::job(&job(), data).start();
+    std::thread::sleep(Duration::from_millis(800));
+    let said = Tidegate::job(&job(), data).run().fails_with(2);
+    assert!(said.contains("already running") || said.contains("in use"), "{said}");
+    running.terminate();
+    running.wait(Duration::from_secs(20)).ok();
+    run_to_end(data, "2");
+    check(data, 1000);
+}
