@@ -36,6 +36,15 @@ pub trait Connector: Send + Sync {
     /// What it is called and which options it has.
     fn descriptor(&self) -> &Descriptor;
 
+    /// Adapts a declaration before anything else looks at it: Blink's Kafka tables, for instance,
+    /// declare `topic`, `partition` and `offset` like columns of the message. No I/O.
+    ///
+    /// # Errors
+    /// Columns that such a table cannot have.
+    fn declare(&self, table: TableSpec) -> Result<TableSpec> {
+        Ok(table)
+    }
+
     /// What a declaration means. No I/O. `options` have been checked against the descriptor.
     ///
     /// # Errors
@@ -67,11 +76,8 @@ pub trait Connector: Send + Sync {
 }
 
 fn no_client(table: &BoundTable) -> Error {
-    Error::user(format!(
-        "connector '{}' of table '{}' has no client in this build",
-        table.connector, table.spec.name
-    ))
-    .help("run with --embedded DIR to use the embedded default in its place")
+    Error::user(format!("connector '{}' of table '{}' has no client in this build", table.connector, table.spec.name))
+        .help("run with --embedded DIR to use the embedded default in its place")
 }
 
 /// Opens bound tables: the registry itself, or something in front of it (the embedded default).
@@ -133,15 +139,18 @@ impl Registry {
         }
         out
     }
-    /// Checks a declaration and asks its connector what it means. `name` is the value of
-    /// `connector` or `type`; `spec.options` no longer contain it, nor format options.
+    /// Checks a declaration and asks its connector what it means. `connector` is the value
+    /// of `connector` or `type`; `spec.options` no longer contain it.
     ///
     /// # Errors
     /// Unknown connector (with the nearest name), bad options.
-    pub fn bind(&self, name: &str, spec: TableSpec) -> Result<BoundTable> {
-        let connector = self.find(spec.dialect, name).ok_or_else(|| self.unknown(spec.dialect, name))?;
+    pub fn bind(&self, connector: &str, spec: TableSpec) -> Result<BoundTable> {
+        let connector =
+            self.find(spec.dialect, connector).ok_or_else(|| self.unknown(spec.dialect, connector).at(spec.span))?;
         let d = connector.descriptor();
-        let place = |e: Error| e.at(spec.span).context(format!("table {}", spec.name));
+        let (span, name) = (spec.span, spec.name.clone());
+        let place = |e: Error| e.at(span).context(format!("table {name}"));
+        let spec = connector.declare(spec).map_err(place)?;
         let checked = check_options(d.options, &spec.options).map_err(place)?;
         let mut binding = connector.bind(&spec, &checked).map_err(place)?;
         binding.notes.splice(0..0, checked.notes);
