@@ -1,14 +1,18 @@
 //! The tables and views of a script, in the order of its statements: names resolved by the
 //! dialect's rule, types by its habits, options by the connector that the table names.
 
+mod define;
+mod like;
+mod paths;
+
 use std::sync::Arc;
 
 use tidegate_core::options::{OptionEntry, nearest};
 use tidegate_core::registry::Registry;
 use tidegate_core::table::BoundTable;
-use tidegate_core::{Dialect, Error, Result, Span};
+use tidegate_core::{Dialect, Error, Result, ResultExt, Span};
 
-use crate::ast::{CreateView, Drop, Expression, Name, Query, Warning, WatermarkDef};
+use crate::ast::{CreateTable, CreateView, Drop, Expression, Name, Query, StatementKind, Warning, WatermarkDef};
 
 /// A declared table.
 #[derive(Debug, Clone)]
@@ -25,6 +29,8 @@ pub struct TableDef {
     pub hidden: Vec<usize>,
     /// `tidegate.*` options of the table itself.
     pub own: TableSettings,
+    /// As written, LIKE and hints merged in.
+    pub declared: CreateTable,
 }
 
 /// A computed column.
@@ -94,9 +100,144 @@ pub fn same_name(dialect: Dialect, a: &str, b: &str) -> bool {
 /// The tables and views known so far.
 #[derive(Clone)]
 pub struct Catalog {
-    pub(crate) dialect: Dialect,
-    pub(crate) registry: Registry,
-    pub(crate) objects: Vec<(String, Object)>,
+    dialect: Dialect,
+    registry: Registry,
+    objects: Vec<(String, Object)>,
     /// Notes and warnings of declarations.
     pub warnings: Vec<Warning>,
+}
+
+impl Catalog {
+    /// An empty one.
+    pub fn new(dialect: Dialect, registry: Registry) -> Self {
+        Catalog { dialect, registry, objects: Vec::new(), warnings: Vec::new() }
+    }
+
+    /// The dialect of its tables.
+    pub fn dialect(&self) -> Dialect {
+        self.dialect
+    }
+
+    /// Every object in order of declaration.
+    pub fn objects(&self) -> impl Iterator<Item = &Object> {
+        self.objects.iter().map(|(_, o)| o)
+    }
+
+    /// Applies CREATE and DROP; other statements change nothing here.
+    ///
+    /// # Errors
+    /// Names that exist or do not, declarations that cannot be.
+    pub fn apply(&mut self, statement: &StatementKind) -> Result<()> {
+        match statement {
+            StatementKind::CreateTable(t) => self.create_table(t),
+            StatementKind::CreateView(v) => self.create_view(v),
+            StatementKind::Drop(d) => self.drop_object(d),
+            _ => Ok(()),
+        }
+    }
+
+    /// What a name stands for.
+    ///
+    /// # Errors
+    /// Nothing of that name; the nearest one is suggested.
+    pub fn get(&self, name: &str, span: Span) -> Result<&Object> {
+        self.find(name).ok_or_else(|| {
+            let error = Error::user(format!("there is no table or view '{name}'")).at(span);
+            match nearest(name, self.objects.iter().map(|(n, _)| n.as_str())) {
+                Some(n) => error.help(format!("did you mean '{n}'?")),
+                None if self.objects.is_empty() => error.help("declare it with CREATE TABLE first"),
+                None => {
+                    let names: Vec<&str> = self.objects.iter().map(|(n, _)| n.as_str()).collect();
+                    error.help(format!("declared so far: {}", names.join(", ")))
+                }
+            }
+        })
+    }
+
+    /// A table to write or look up.
+    ///
+    /// # Errors
+    /// As for [`Catalog::get`]; a view.
+    pub fn table(&self, name: &str, span: Span) -> Result<&Arc<TableDef>> {
+        match self.get(name, span)? {
+            Object::Table(t) => Ok(t),
+            Object::View(_) => Err(Error::user(format!("'{name}' is a view, not a table")).at(span)),
+        }
+    }
+
+    /// The table with the options of a hint in place of, or beside, its own.
+    ///
+    /// # Errors
+    /// Options that its connector does not know, or that do not fit together.
+    pub fn with_options(&self, table: &Arc<TableDef>, options: &[OptionEntry]) -> Result<Arc<TableDef>> {
+        if options.is_empty() {
+            return Ok(table.clone());
+        }
+        let mut declared = table.declared.clone();
+        for o in options {
+            declared.options.retain(|own| own.name != o.name);
+            declared.options.push(o.clone());
+        }
+        let (def, _) = define::define(&declared, self.dialect, &self.registry).context(|| "OPTIONS hint")?;
+        Ok(Arc::new(def))
+    }
+
+    fn find(&self, name: &str) -> Option<&Object> {
+        self.objects.iter().find(|(n, _)| same_name(self.dialect, n, name)).map(|(_, o)| o)
+    }
+
+    fn create_table(&mut self, table: &CreateTable) -> Result<()> {
+        if self.taken(&table.name, table.if_not_exists)? {
+            return Ok(());
+        }
+        let declared = match &table.like {
+            Some(like) => {
+                let base =
+                    self.table(&like.table.text, like.table.span).context(|| format!("table {}", table.name.text))?;
+                like::merge(table, &base.declared).context(|| format!("table {}", table.name.text))?
+            }
+            None => table.clone(),
+        };
+        let (def, mut warnings) = define::define(&declared, self.dialect, &self.registry)?;
+        self.warnings.append(&mut warnings);
+        self.objects.push((table.name.text.clone(), Object::Table(Arc::new(def))));
+        Ok(())
+    }
+
+    fn create_view(&mut self, view: &CreateView) -> Result<()> {
+        if self.taken(&view.name, view.if_not_exists)? {
+            return Ok(());
+        }
+        let def = ViewDef { name: view.name.clone(), columns: view.columns.clone(), query: view.query.clone() };
+        self.objects.push((view.name.text.clone(), Object::View(Arc::new(def))));
+        Ok(())
+    }
+
+    /// Whether the name is in use and that is fine.
+    fn taken(&self, name: &Name, if_not_exists: bool) -> Result<bool> {
+        match self.find(&name.text) {
+            None => Ok(false),
+            Some(_) if if_not_exists => Ok(true),
+            Some(_) => Err(Error::user(format!("'{}' is declared twice", name.text))
+                .at(name.span)
+                .help("rename one, or write CREATE … IF NOT EXISTS")),
+        }
+    }
+
+    fn drop_object(&mut self, drop: &Drop) -> Result<()> {
+        let is_view = match self.find(&drop.name.text) {
+            None if drop.if_exists => return Ok(()),
+            None => return self.get(&drop.name.text, drop.name.span).map(|_| ()),
+            Some(object) => matches!(object, Object::View(_)),
+        };
+        if is_view != drop.view {
+            let (what, right) = if is_view { ("view", "DROP VIEW") } else { ("table", "DROP TABLE") };
+            return Err(Error::user(format!("'{}' is a {what}", drop.name.text))
+                .at(drop.name.span)
+                .help(format!("write {right}")));
+        }
+        let dialect = self.dialect;
+        self.objects.retain(|(n, _)| !same_name(dialect, n, &drop.name.text));
+        Ok(())
+    }
 }

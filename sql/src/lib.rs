@@ -2,5 +2,6 @@
 
 pub mod ast;
 pub mod catalog;
+pub mod dialect;
 pub mod parse;
 pub mod settings;

@@ -79,3 +79,11 @@ pub fn parse_query(text: &str) -> Result<Query> {
         _ => Err(Error::user("a query is expected").help("write SELECT …")),
     }
 }
+
+/// An expression that the catalogue makes; all of it stands at one place.
+pub(crate) fn synthetic_expression(text: &str, span: Span) -> Result<crate::ast::Expression> {
+    let tokens = tokens::at_one_place(text, span)?;
+    let mut expression = query::expression(&tokens, &mut Vec::new())?;
+    text.clone_into(&mut expression.text);
+    Ok(expression)
+}

@@ -196,6 +196,17 @@ fn links(token: &Token) -> bool {
     }
 }
 
+/// Tokens of a text that nobody wrote, all at one place.
+pub fn at_one_place(text: &str, span: Span) -> Result<Vec<TokenWithSpan>> {
+    let at = Location { line: u64::from(span.line), column: u64::from(span.column) };
+    let mut tokens = raw_tokens(text, (1, 1)).map_err(|(message, ..)| Error::user(message).at(span))?;
+    tokens.retain(|t| !matches!(t.token, Token::Whitespace(_)));
+    for t in &mut tokens {
+        t.span = RawSpan { start: at, end: at };
+    }
+    Ok(tokens)
+}
+
 /// Tokens as text: single spaces where the source had white space.
 pub fn text_of(tokens: &[TokenWithSpan]) -> String {
     let mut out = String::new();
