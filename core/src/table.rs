@@ -182,6 +182,8 @@ pub enum SinkChanges {
     Upsert,
     /// Insert or replace by primary key; deletes are ignored and counted.
     UpsertIgnoreDelete,
+    /// Every change as it is, with its kind (print, blackhole).
+    All,
     /// Every change is a row with a boolean `retract`: true for additions, false for retractions
     /// (UFlink `updateMode = 'upsert'`).
     RetractFlag,
