@@ -1,0 +1,295 @@
+//! One field of one row: from its slot to a text, an integer, or any value.
+
+use std::borrow::Cow;
+
+use tidegate_core::Scalar;
+use tidegate_core::raw::RawBatch;
+use tidegate_core::scan::{Metadata, TimeUnit};
+use tidegate_core::types::SqlType;
+
+use super::column::ColumnBuilder;
+use super::field::{ChainEnd, Field, How, Last, Source};
+use super::problem::{OnBad, Problems};
+use super::read::Reader;
+use super::{cast, csv, raw, typed};
+use crate::json::number::java_text;
+use crate::json::oracle;
+use crate::json::run::Slot;
+use crate::json::scan::Kind;
+use crate::json::string::unescape;
+use crate::json::tree::Json;
+use crate::text::zone::Zone;
+
+/// A value of any type.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum Datum {
+    Scalar(Scalar),
+    List(Vec<Datum>),
+    Map(Vec<(String, Datum)>),
+    /// A map of bytes: record headers.
+    Headers(Vec<(String, Option<Vec<u8>>)>),
+    Row(Vec<Datum>),
+}
+
+/// Why a field has no value.
+#[derive(Debug)]
+pub(crate) struct Bad {
+    pub(crate) on: OnBad,
+    pub(crate) reason: String,
+}
+
+/// The rows of a chunk, readable.
+pub(crate) struct Chunk<'a> {
+    pub(crate) raw: &'a RawBatch,
+    pub(crate) readers: &'a [Reader],
+    /// The message of each row.
+    pub(crate) records: &'a [u32],
+    /// The session's zone.
+    pub(crate) zone: &'a Zone,
+}
+
+impl<'a> Chunk<'a> {
+    /// The bytes of a text field; `None` is NULL.
+    #[inline]
+    pub(crate) fn text(&self, field: &Field, row: usize, record: usize) -> Result<Option<Cow<'a, [u8]>>, Bad> {
+        let Source::Slot { reader, slot, how } = &field.source else {
+            return Ok(match self.value(field, row, record)? {
+                Datum::Scalar(Scalar::Text(t)) => Some(Cow::Owned(t.into_bytes())),
+                _ => None,
+            });
+        };
+        let reader = &self.readers[*reader];
+        let (value, bytes) = reader.value(&self.raw.data, row, *slot);
+        match how {
+            How::Chain(end) => {
+                let text =
+                    if reader.slow[row] { self.slow(end, reader, record) } else { chain_text(end, value, bytes) };
+                Ok(text.map(|t| match &end.fit {
+                    Some((to, rule)) if !reader.slow[row] => {
+                        Cow::Owned(cast::fit(String::from_utf8_lossy(&t).into_owned(), &to.ty, *rule).into_bytes())
+                    }
+                    _ => t,
+                }))
+            }
+            How::Typed(options) => typed_text(value, bytes, options).map_err(|reason| Bad { on: field.on_bad, reason }),
+            How::Raw { .. } => Ok((value.kind != Kind::Null).then_some(Cow::Borrowed(bytes))),
+            How::Csv(options) => Ok(csv::text(value, bytes, options, &field.data_type.ty).map(Cow::Borrowed)),
+        }
+    }
+
+    /// The row by the plain evaluation.
+    #[cold]
+    fn slow(&self, end: &ChainEnd, reader: &Reader, record: usize) -> Option<Cow<'a, [u8]>> {
+        let record = &self.raw.records[record];
+        let range = if reader.root == tidegate_core::scan::Root::Key { record.key } else { record.value }?;
+        let text = String::from_utf8_lossy(self.raw.bytes(range));
+        oracle::chain_text(&text, &end.steps).map(|t| Cow::Owned(t.into_bytes()))
+    }
+
+    /// An integer field.
+    #[inline]
+    pub(crate) fn int(&self, field: &Field, row: usize, record: usize) -> Result<Option<i64>, Bad> {
+        if let Source::Slot { reader, slot, how: How::Chain(_) | How::Typed(_) } = &field.source {
+            let reader = &self.readers[*reader];
+            let (value, bytes) = reader.value(&self.raw.data, row, *slot);
+            let plain = matches!(value.kind, Kind::Int | Kind::Text) && field.plain_digits && !reader.slow[row];
+            if plain {
+                if let Some(n) = digits(bytes).filter(|n| field.in_range(*n)) {
+                    return Ok(Some(n));
+                }
+            }
+        }
+        match self.value(field, row, record)? {
+            Datum::Scalar(Scalar::Int(n) | Scalar::Micros(n)) => Ok(Some(n)),
+            _ => Ok(None),
+        }
+    }
+
+    /// A field of any type.
+    pub(crate) fn value(&self, field: &Field, row: usize, record: usize) -> Result<Datum, Bad> {
+        let null = Datum::Scalar(Scalar::Null);
+        let bad = |reason| Bad { on: field.on_bad, reason };
+        let (reader, slot, how) = match &field.source {
+            Source::Never => return Ok(null),
+            Source::Meta(meta) => return Ok(self.metadata(*meta, record)),
+            Source::Slot { reader, slot, how } => (&self.readers[*reader], *slot, how),
+        };
+        let (value, bytes) = reader.value(&self.raw.data, row, slot);
+        let ty = &field.data_type.ty;
+        match how {
+            How::Chain(end) => {
+                let Some(text) = self.text(field, row, record)? else { return Ok(null) };
+                let text = String::from_utf8_lossy(&text);
+                match &end.cast {
+                    Some((to, rule)) => cast::text_to(&text, to, *rule, self.zone).map(Datum::Scalar).map_err(bad),
+                    None => Ok(Datum::Scalar(Scalar::Text(text.into_owned()))),
+                }
+            }
+            How::Typed(options) => match value.kind {
+                Kind::Object | Kind::Array => {
+                    let json = Json::parse(bytes).map_err(|e| bad(e.to_string()))?;
+                    typed::datum(&json, &field.data_type, options).map_err(bad)
+                }
+                _ => match typed_text(value, bytes, options).map_err(bad)? {
+                    None => Ok(null),
+                    Some(text) => {
+                        let text = std::str::from_utf8(&text).map_err(|_| bad("the text is not UTF-8".to_owned()))?;
+                        typed::scalar(value.kind, text, ty, options).map(Datum::Scalar).map_err(bad)
+                    }
+                },
+            },
+            How::Raw { little_endian } => {
+                if value.kind == Kind::Null {
+                    return Ok(null);
+                }
+                raw::scalar(bytes, ty, *little_endian).map(Datum::Scalar).map_err(bad)
+            }
+            How::Csv(options) => csv::datum(value, bytes, options, ty).map_err(bad),
+        }
+    }
+
+    fn metadata(&self, meta: Metadata, record: usize) -> Datum {
+        let known = &self.raw.records[record];
+        Datum::Scalar(match meta {
+            Metadata::Topic => Scalar::Text(self.raw.topic.to_string()),
+            Metadata::Partition => Scalar::Int(i64::from(self.raw.partition)),
+            Metadata::Offset => Scalar::Int(known.offset),
+            Metadata::Timestamp if known.timestamp >= 0 => Scalar::Micros(known.timestamp.saturating_mul(1000)),
+            Metadata::TimestampType if known.timestamp < 0 => Scalar::Text("NoTimestampType".to_owned()),
+            Metadata::TimestampType => Scalar::Text("CreateTime".to_owned()),
+            Metadata::Timestamp | Metadata::LeaderEpoch => Scalar::Null,
+            Metadata::Headers => return Datum::Headers(self.raw.headers(record)),
+        })
+    }
+
+    /// The event time of a row in ms.
+    pub(crate) fn time(&self, field: &Field, row: usize, record: usize, unit: TimeUnit) -> Option<i64> {
+        let n = self.int(field, row, record).ok()??;
+        let value = if field.data_type.ty.is_timestamp() { Scalar::Micros(n) } else { Scalar::Int(n) };
+        super::to_millis(&value, unit)
+    }
+
+    /// Converts a field of all rows.
+    pub(crate) fn append_column(
+        &self,
+        index: usize,
+        field: &Field,
+        builder: &mut ColumnBuilder,
+        first_row: usize,
+        problems: &mut Problems,
+    ) {
+        let raw = matches!(&field.source, Source::Slot { how: How::Raw { .. }, .. });
+        for (row, record) in self.records.iter().enumerate() {
+            let appended = match &mut *builder {
+                ColumnBuilder::Text(b) => self.text(field, row, *record as usize).map(|t| b.append(t.as_deref())),
+                ColumnBuilder::Bytes(b) if raw => {
+                    self.text(field, row, *record as usize).map(|t| b.append(t.as_deref()))
+                }
+                b if field.data_type.ty.is_integer() => self.int(field, row, *record as usize).map(|n| b.append_int(n)),
+                b => self.value(field, row, *record as usize).map(|d| b.append(&d)),
+            };
+            if let Err(bad) = appended {
+                builder.append(&Datum::Scalar(Scalar::Null));
+                problems.field(bad.on, *record, (first_row + row) as u32, index, bad.reason);
+            }
+        }
+    }
+}
+
+/// A short run of digits with an optional minus, the usual form of a number; `None` leaves it to the
+/// full conversion.
+#[inline]
+pub(crate) fn digits(bytes: &[u8]) -> Option<i64> {
+    let (negative, digits) = match bytes {
+        [b'-', rest @ ..] => (true, rest),
+        _ => (false, bytes),
+    };
+    if digits.is_empty() || digits.len() > 18 {
+        return None;
+    }
+    let mut n = 0_i64;
+    for b in digits {
+        let d = b.wrapping_sub(b'0');
+        if d > 9 {
+            return None;
+        }
+        n = n * 10 + i64::from(d);
+    }
+    Some(if negative { -n } else { n })
+}
+
+/// The text at the end of a chain, before its cast.
+#[inline]
+fn chain_text<'a>(end: &ChainEnd, slot: Slot, bytes: &'a [u8]) -> Option<Cow<'a, [u8]>> {
+    if let Some(residual) = &end.residual {
+        return residual_text(end, residual, slot, bytes);
+    }
+    last_text(end.last, slot, bytes)
+}
+
+#[inline]
+fn last_text(last: Last, slot: Slot, bytes: &[u8]) -> Option<Cow<'_, [u8]>> {
+    match (slot.kind, last) {
+        (Kind::Object | Kind::Array, Last::BlinkValue | Last::Query) => {
+            Json::parse(bytes).ok().map(|json| Cow::Owned(json.to_text().into_bytes()))
+        }
+        (Kind::Missing | Kind::Null | Kind::Bad | Kind::Object | Kind::Array, _) | (_, Last::Query) => None,
+        (Kind::Text, _) => Some(Cow::Borrowed(bytes)),
+        (Kind::Int, _) if bytes != b"-0" => Some(Cow::Borrowed(bytes)),
+        (Kind::Int | Kind::Float, _) => Some(Cow::Owned(java_text(&String::from_utf8_lossy(bytes)).into_bytes())),
+        (Kind::True, _) => Some(Cow::Borrowed(b"true")),
+        (Kind::False, _) => Some(Cow::Borrowed(b"false")),
+        (Kind::Escaped, _) => Some(Cow::Owned(plain(bytes))),
+    }
+}
+
+/// The part of a chain behind what the path program reads, by the plain functions.
+#[cold]
+fn residual_text<'a>(
+    end: &ChainEnd,
+    residual: &super::field::Residual,
+    slot: Slot,
+    bytes: &'a [u8],
+) -> Option<Cow<'a, [u8]>> {
+    let text = if residual.mid_path {
+        if !matches!(slot.kind, Kind::Object | Kind::Array) {
+            return None;
+        }
+        Cow::Borrowed(bytes)
+    } else {
+        last_text(end.last, slot, bytes)?
+    };
+    oracle::chain_text(&String::from_utf8_lossy(&text), &residual.steps).map(|t| Cow::Owned(t.into_bytes()))
+}
+
+/// The text of a value of the json format; `None` is NULL.
+#[inline]
+fn typed_text<'a>(slot: Slot, bytes: &'a [u8], options: &typed::TypedOptions) -> Result<Option<Cow<'a, [u8]>>, String> {
+    Ok(Some(match slot.kind {
+        Kind::Text | Kind::Int | Kind::Float => Cow::Borrowed(bytes),
+        Kind::Null => return Ok(None),
+        Kind::Missing if options.fail_on_missing => return Err("the field is missing".to_owned()),
+        Kind::Missing => return Ok(None),
+        Kind::True => Cow::Borrowed(b"true"),
+        Kind::False => Cow::Borrowed(b"false"),
+        Kind::Escaped => Cow::Owned(plain(bytes)),
+        Kind::Object | Kind::Array => Cow::Owned(Json::parse(bytes).map_err(|e| e.to_string())?.to_text().into_bytes()),
+        Kind::Bad => return Err(format!("{} is no ROW", String::from_utf8_lossy(&bytes[..bytes.len().min(60)]))),
+    }))
+}
+
+fn plain(inside: &[u8]) -> Vec<u8> {
+    let mut out = Vec::with_capacity(inside.len());
+    unescape(inside, &mut out);
+    out
+}
+
+/// The bounds of an integer type.
+pub(crate) fn bounds(ty: &SqlType) -> (i64, i64) {
+    match ty {
+        SqlType::TinyInt => (i64::from(i8::MIN), i64::from(i8::MAX)),
+        SqlType::SmallInt => (i64::from(i16::MIN), i64::from(i16::MAX)),
+        SqlType::Int => (i64::from(i32::MIN), i64::from(i32::MAX)),
+        _ => (i64::MIN, i64::MAX),
+    }
+}

@@ -1,0 +1,375 @@
+//! Running a path program over documents: one pass over the bytes, values recorded as slots.
+//!
+//! Messages of one topic look alike, so each object remembers in which order its members came last
+//! time and compares the next name with the expected one before it looks anything up.
+
+use super::program::{NONE, Program, Reaction};
+use super::scan::{Broken, Kind, MAX_DEPTH, Scanner, Token, What, word};
+use super::string::unescape;
+
+/// Where a value stands: in the batch's bytes or in the arena of unescaped texts.
+#[derive(Debug, Clone, Copy)]
+pub struct Slot {
+    /// First byte.
+    pub start: u32,
+    /// One past the last byte.
+    pub end: u32,
+    /// What it is.
+    pub kind: Kind,
+    /// Whether the range points into [`Runner::arena`].
+    pub arena: bool,
+}
+
+impl Slot {
+    /// Nothing there.
+    pub const MISSING: Slot = Slot { start: 0, end: 0, kind: Kind::Missing, arena: false };
+    /// A NULL.
+    pub const NULL: Slot = Slot { start: 0, end: 0, kind: Kind::Null, arena: false };
+}
+
+/// Members remembered per object; beyond that names are looked up.
+const MAX_LAYOUT: usize = 128;
+/// How far ahead an expected member is searched before the names are looked up.
+const LOOK_AHEAD: usize = 8;
+
+/// An expected member: `"name":` and the node it leads to.
+#[derive(Debug)]
+struct Expected {
+    head: u64,
+    mask: u64,
+    bytes: Box<[u8]>,
+    node: u32,
+}
+
+impl Expected {
+    fn new(bytes: &[u8], node: u32) -> Self {
+        let mut padded = [0; 8];
+        let n = bytes.len().min(8);
+        padded[..n].copy_from_slice(&bytes[..n]);
+        let mask = if n == 8 { u64::MAX } else { (1 << (8 * n)) - 1 };
+        Expected { head: u64::from_le_bytes(padded), mask, bytes: bytes.into(), node }
+    }
+
+    #[inline(always)]
+    fn is_at(&self, data: &[u8], pos: usize) -> bool {
+        let Some(w) = word(data, pos) else {
+            return data.get(pos..).is_some_and(|d| d.starts_with(&self.bytes));
+        };
+        if (w ^ self.head) & self.mask != 0 {
+            return false;
+        }
+        let n = self.bytes.len();
+        match n {
+            0..=8 => true,
+            // The last eight bytes overlap the first: one more compare covers names up to 13 characters.
+            9..=16 => word(data, pos + n - 8).is_some_and(|w| Some(w) == word(&self.bytes, n - 8)),
+            _ => data.get(pos + 8..pos + n).is_some_and(|d| *d == self.bytes[8..]),
+        }
+    }
+}
+
+/// What running needs besides the program; reused from document to document.
+#[derive(Debug)]
+pub struct Runner {
+    layouts: Vec<Vec<Expected>>,
+    visited: Vec<u32>,
+    generation: u32,
+    /// Unescaped texts that hold documents of their own.
+    pub arena: Vec<u8>,
+}
+
+impl Runner {
+    /// For a program.
+    pub fn new(program: &Program) -> Self {
+        Runner {
+            layouts: program.nodes.iter().map(|_| Vec::new()).collect(),
+            visited: vec![0; program.nodes.len()],
+            generation: 0,
+            arena: Vec::new(),
+        }
+    }
+
+    /// Reads the document `data[start..end]` into `slots` (one for each path, all overwritten).
+    /// `Ok(true)` means that the row needs the plain evaluation.
+    ///
+    /// # Errors
+    /// Where the document is broken; the slots mean nothing then.
+    pub fn read(
+        &mut self,
+        program: &Program,
+        data: &[u8],
+        start: usize,
+        end: usize,
+        slots: &mut [Slot],
+    ) -> Result<bool, Broken> {
+        slots.fill(Slot::MISSING);
+        self.generation = self.generation.wrapping_add(1);
+        if self.generation == 0 {
+            self.visited.fill(0);
+            self.generation = 1;
+        }
+        let mut pass = Pass {
+            program,
+            runner: self,
+            slots,
+            s: Scanner { data: data.get(..end).unwrap_or(data), pos: start },
+            offset: 0,
+            arena: false,
+            slow: false,
+        };
+        pass.document()?;
+        Ok(pass.slow)
+    }
+}
+
+/// One document being read.
+struct Pass<'a, 'd> {
+    program: &'a Program,
+    runner: &'a mut Runner,
+    slots: &'a mut [Slot],
+    s: Scanner<'d>,
+    /// Added to positions to get slot positions.
+    offset: usize,
+    arena: bool,
+    slow: bool,
+}
+
+impl Pass<'_, '_> {
+    fn document(&mut self) -> Result<(), Broken> {
+        self.s.blanks();
+        if self.s.peek() == b'{' {
+            return self.object(0, 0);
+        }
+        if self.program.needs_object {
+            let what = if self.s.pos >= self.s.data.len() { What::End } else { What::NotObject };
+            return Err(Broken { at: self.s.pos, what });
+        }
+        self.s.skip(0).map(drop)
+    }
+
+    /// An object whose members are wanted; the position is at its brace.
+    fn object(&mut self, node: u32, depth: usize) -> Result<(), Broken> {
+        if depth >= MAX_DEPTH {
+            return Err(Broken { at: self.s.pos, what: What::Depth });
+        }
+        self.s.pos += 1;
+        self.s.blanks();
+        if self.s.peek() == b'}' {
+            self.s.pos += 1;
+            return Ok(());
+        }
+        let mut turn = 0;
+        loop {
+            let child = self.name(node, &mut turn)?;
+            self.s.blanks();
+            if child == NONE {
+                self.s.skip(depth + 1)?;
+            } else {
+                self.value(child, depth + 1)?;
+            }
+            self.s.blanks();
+            match self.s.peek() {
+                b',' => self.s.pos += 1,
+                b'}' => {
+                    self.s.pos += 1;
+                    return Ok(());
+                }
+                _ => return Err(self.s.broken()),
+            }
+            self.s.blanks();
+        }
+    }
+
+    /// A member name and its colon: the node it leads to.
+    #[inline(always)]
+    fn name(&mut self, node: u32, turn: &mut usize) -> Result<u32, Broken> {
+        if let Some(expected) = self.runner.layouts[node as usize].get(*turn) {
+            if expected.is_at(self.s.data, self.s.pos) {
+                self.s.pos += expected.bytes.len();
+                *turn += 1;
+                return Ok(expected.node);
+            }
+        }
+        self.unexpected_name(node, turn)
+    }
+
+    #[inline(never)]
+    fn unexpected_name(&mut self, node: u32, turn: &mut usize) -> Result<u32, Broken> {
+        let layout = &mut self.runner.layouts[node as usize];
+        for (i, expected) in layout.iter().enumerate().skip(*turn + 1).take(LOOK_AHEAD) {
+            if expected.is_at(self.s.data, self.s.pos) {
+                self.s.pos += expected.bytes.len();
+                *turn = i + 1;
+                return Ok(expected.node);
+            }
+        }
+        if self.s.peek() != b'"' {
+            return Err(self.s.broken());
+        }
+        let from = self.s.pos;
+        let token = self.s.string()?;
+        let name = &self.s.data[token.start..token.end];
+        let members = &self.program.nodes[node as usize].members;
+        let child = if token.kind == Kind::Escaped {
+            let mut plain = Vec::with_capacity(name.len());
+            unescape(name, &mut plain);
+            members.get(plain.as_slice())
+        } else {
+            members.get(name)
+        };
+        let child = child.copied().unwrap_or(NONE);
+        if self.s.peek() == b':' && layout.len() < MAX_LAYOUT && token.end - token.start < 256 {
+            let bytes = &self.s.data[from..=self.s.pos];
+            if layout.iter().all(|e| *e.bytes != *bytes) {
+                layout.insert((*turn).min(layout.len()), Expected::new(bytes, child));
+                *turn += 1;
+            }
+        }
+        self.s.blanks();
+        self.s.expect(b':')?;
+        Ok(child)
+    }
+
+    #[inline(always)]
+    fn value(&mut self, node: u32, depth: usize) -> Result<(), Broken> {
+        let n = &self.program.nodes[node as usize];
+        let token = if n.members.is_empty() { self.s.skip(depth)? } else { self.inner(node, depth)? };
+        if let Some(slot) = n.slot {
+            self.slots[slot as usize] = self.slot(token);
+        }
+        Ok(())
+    }
+
+    #[inline(always)]
+    fn slot(&self, token: Token) -> Slot {
+        Slot {
+            start: (token.start + self.offset) as u32,
+            end: (token.end + self.offset) as u32,
+            kind: token.kind,
+            arena: self.arena,
+        }
+    }
+
+    /// A value with wanted members.
+    fn inner(&mut self, node: u32, depth: usize) -> Result<Token, Broken> {
+        let n = &self.program.nodes[node as usize];
+        let seen = &mut self.runner.visited[node as usize];
+        if *seen == self.runner.generation {
+            self.slots[n.below.clone()].fill(Slot::MISSING);
+        }
+        *seen = self.runner.generation;
+        if self.s.peek() == b'{' && n.on_object == Reaction::Enter {
+            let start = self.s.pos;
+            self.object(node, depth)?;
+            return Ok(Token { kind: Kind::Object, start, end: self.s.pos });
+        }
+        let token = self.s.skip(depth)?;
+        let reaction = match token.kind {
+            Kind::Object => n.on_object,
+            Kind::Array => n.on_array,
+            Kind::Text | Kind::Escaped => n.on_text,
+            Kind::Null | Kind::Missing => Reaction::Dead,
+            _ => n.on_scalar,
+        };
+        match reaction {
+            Reaction::Enter | Reaction::Dead => {
+                if token.kind == Kind::Null {
+                    self.slots[n.below.clone()].fill(Slot::NULL);
+                }
+            }
+            Reaction::Slow => self.slow = true,
+            Reaction::Bad => {
+                let bad = Slot { kind: Kind::Bad, ..self.slot(token) };
+                self.slots[n.below.clone()].fill(bad);
+            }
+            Reaction::Reparse => self.reparse(node, token),
+        }
+        Ok(token)
+    }
+
+    /// A string that may hold a document: read into the same slots, from the arena. If it is no
+    /// object or broken, what is below is missing.
+    #[inline(never)]
+    fn reparse(&mut self, node: u32, token: Token) {
+        let start = self.runner.arena.len();
+        unescape(&self.s.data[token.start..token.end], &mut self.runner.arena);
+        // The pass borrows the text while deeper texts are appended to the arena.
+        let text = self.runner.arena[start..].to_vec();
+        let mut pass = Pass {
+            program: self.program,
+            runner: &mut *self.runner,
+            slots: &mut *self.slots,
+            s: Scanner::new(&text),
+            offset: start,
+            arena: true,
+            slow: false,
+        };
+        pass.s.blanks();
+        let read = if pass.s.peek() == b'{' { pass.object(node, 0) } else { Ok(()) };
+        self.slow |= pass.slow;
+        if read.is_err() {
+            self.slots[self.program.nodes[node as usize].below.clone()].fill(Slot::MISSING);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::program::{Crossing, Hop};
+    use super::*;
+
+    fn read(paths: &[&str], crossing: Crossing, docs: &[&str]) -> Vec<Vec<String>> {
+        let paths: Vec<Vec<Hop>> =
+            paths.iter().map(|p| p.split('.').map(|n| Hop { name: n.to_owned(), crossing }).collect()).collect();
+        let (program, places) = Program::new(&paths, false);
+        let mut runner = Runner::new(&program);
+        docs.iter()
+            .map(|doc| {
+                let mut slots = vec![Slot::MISSING; program.slots()];
+                if runner.read(&program, doc.as_bytes(), 0, doc.len(), &mut slots).is_err() {
+                    return vec!["broken".to_owned()];
+                }
+                let show = |p: &usize| {
+                    let slot = slots[*p];
+                    let bytes = if slot.arena { &runner.arena[..] } else { doc.as_bytes() };
+                    match slot.kind {
+                        Kind::Missing => "-".to_owned(),
+                        Kind::Null => "null".to_owned(),
+                        _ => String::from_utf8_lossy(&bytes[slot.start as usize..slot.end as usize]).into_owned(),
+                    }
+                };
+                places.iter().map(show).collect()
+            })
+            .collect()
+    }
+
+    #[test]
+    fn finds_members_in_any_order() {
+        let docs = [
+            r#"{"a":1,"skip":{"a":9},"b":{"c":"x"}}"#,
+            r#"{"b":{"c":"y"},"a":2}"#,
+            r#"{ "a" : 3 , "b" : { "d":0, "\u0063" : "z" } }"#,
+            r#"{"a":4}"#,
+            r#"{"a":5,"b":{"c":"x"},"b":{},"a":6}"#,
+            r#"{"a":7,"b":null}"#,
+            r#"{"a":1,"b":{"c":"x"}"#,
+            "[]",
+        ];
+        let got = read(&["a", "b.c"], Crossing::FlinkPath, &docs);
+        let want = [["1", "x"], ["2", "y"], ["3", "z"], ["4", "-"], ["6", "-"], ["7", "null"]];
+        for (g, w) in got.iter().zip(want) {
+            assert_eq!(g, &w);
+        }
+        assert_eq!(got[6], ["broken"]);
+        assert_eq!(got[7], ["-", "-"]);
+    }
+
+    #[test]
+    fn text_is_read_again() {
+        let docs =
+            [r#"{"d":"{\"x\":{\"y\":\"a\\\"b\"}}","e":1}"#, r#"{"d":"{\"x\":{\"y\":1}"}"#, r#"{"d":{"x":{"y":5}}}"#];
+        let got = read(&["d.x.y", "e"], Crossing::BlinkValue, &docs);
+        assert_eq!(got, [["a\\\"b", "1"], ["-", "-"], ["5", "-"]]);
+        assert_eq!(read(&["d.x"], Crossing::Query, &docs[..1]), [["-"]]);
+    }
+}

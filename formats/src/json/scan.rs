@@ -1,0 +1,452 @@
+//! A scanner over the bytes of one JSON document: strings, numbers, literals, and skipping.
+//!
+//! Nothing is built here: every method moves the position over one token or one value and says
+//! what it was. Grammar is checked as Jackson checks it in Flink: raw control characters inside
+//! strings are allowed, everything else is RFC 8259. Nesting is limited to [`MAX_DEPTH`] without
+//! using the machine's stack.
+
+/// Containers inside containers beyond this are an error.
+pub const MAX_DEPTH: usize = 512;
+
+/// Why a document cannot be read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Broken {
+    /// Byte offset in the document.
+    pub at: usize,
+    /// What is wrong.
+    pub what: What,
+}
+
+/// The kinds of damage.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum What {
+    /// The document ends too early.
+    End,
+    /// A byte that cannot stand here.
+    Unexpected,
+    /// A bad escape in a string.
+    Escape,
+    /// Nested deeper than [`MAX_DEPTH`].
+    Depth,
+    /// A record must be an object.
+    NotObject,
+}
+
+impl std::fmt::Display for Broken {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self.what {
+            What::End => write!(f, "the JSON text ends too early, at byte {}", self.at),
+            What::Unexpected => write!(f, "not JSON at byte {}", self.at),
+            What::Escape => write!(f, "bad escape in a JSON string at byte {}", self.at),
+            What::Depth => write!(f, "JSON nested deeper than {MAX_DEPTH} levels at byte {}", self.at),
+            What::NotObject => write!(f, "the record is not a JSON object"),
+        }
+    }
+}
+
+/// A value as it stands in the text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Kind {
+    /// Not there.
+    Missing,
+    /// `null`
+    Null,
+    /// `true`
+    True,
+    /// `false`
+    False,
+    /// A number without fraction and exponent.
+    Int,
+    /// A number with fraction or exponent.
+    Float,
+    /// A string without escapes; the range is inside the quotes.
+    Text,
+    /// A string with escapes; the range is inside the quotes.
+    Escaped,
+    /// An object; the range is with its braces.
+    Object,
+    /// An array; the range is with its brackets.
+    Array,
+    /// Not there because a value around it, in this range, is of the wrong kind.
+    Bad,
+}
+
+/// One scanned value: kind and byte range.
+#[derive(Debug, Clone, Copy)]
+pub struct Token {
+    /// What it is.
+    pub kind: Kind,
+    /// First byte.
+    pub start: usize,
+    /// One past the last byte.
+    pub end: usize,
+}
+
+const LOW: u64 = 0x0101_0101_0101_0101;
+const HIGH: u64 = 0x8080_8080_8080_8080;
+const QUOTES: u64 = LOW * b'"' as u64;
+const SLASHES: u64 = LOW * b'\\' as u64;
+
+/// Eight bytes at `at`, if there are so many.
+#[inline(always)]
+pub(crate) fn word(data: &[u8], at: usize) -> Option<u64> {
+    let bytes = data.get(at..at + 8)?;
+    Some(u64::from_le_bytes([bytes[0], bytes[1], bytes[2], bytes[3], bytes[4], bytes[5], bytes[6], bytes[7]]))
+}
+
+/// A mark in the high bit of the bytes that are a quote or a backslash. Only the lowest mark is
+/// exact: a borrow may mark a byte above a real one.
+#[inline(always)]
+fn quote_or_slash(w: u64) -> u64 {
+    let q = w ^ QUOTES;
+    let s = w ^ SLASHES;
+    (q.wrapping_sub(LOW) & !q | s.wrapping_sub(LOW) & !s) & HIGH
+}
+
+/// The position in one document.
+#[derive(Debug, Clone, Copy)]
+pub struct Scanner<'a> {
+    pub(crate) data: &'a [u8],
+    pub(crate) pos: usize,
+}
+
+impl<'a> Scanner<'a> {
+    /// At the start of a document.
+    pub fn new(data: &'a [u8]) -> Self {
+        Scanner { data, pos: 0 }
+    }
+
+    /// An error at the current position.
+    #[cold]
+    pub(crate) fn broken(&self) -> Broken {
+        let what = if self.pos >= self.data.len() { What::End } else { What::Unexpected };
+        Broken { at: self.pos.min(self.data.len()), what }
+    }
+
+    /// The byte here, 0 at the end (0 is nowhere valid JSON).
+    #[inline(always)]
+    pub(crate) fn peek(&self) -> u8 {
+        self.data.get(self.pos).copied().unwrap_or(0)
+    }
+
+    /// Moves over blanks, tabs and line ends.
+    #[inline(always)]
+    pub(crate) fn blanks(&mut self) {
+        if self.peek() <= b' ' {
+            self.many_blanks();
+        }
+    }
+
+    #[inline(never)]
+    fn many_blanks(&mut self) {
+        while matches!(self.peek(), b' ' | b'\n' | b'\r' | b'\t') {
+            self.pos += 1;
+        }
+    }
+
+    /// Expects one byte and moves over it.
+    #[inline(always)]
+    pub(crate) fn expect(&mut self, byte: u8) -> Result<(), Broken> {
+        if self.peek() != byte {
+            return Err(self.broken());
+        }
+        self.pos += 1;
+        Ok(())
+    }
+
+    /// A string; the position is at its opening quote.
+    #[inline(always)]
+    pub(crate) fn string(&mut self) -> Result<Token, Broken> {
+        let start = self.pos + 1;
+        let mut at = start;
+        loop {
+            let Some(w) = word(self.data, at) else { return self.string_tail(start, at, Kind::Text) };
+            let hits = quote_or_slash(w);
+            if hits != 0 {
+                at += (hits.trailing_zeros() / 8) as usize;
+                if self.data[at] == b'"' {
+                    self.pos = at + 1;
+                    return Ok(Token { kind: Kind::Text, start, end: at });
+                }
+                return self.string_tail(start, at, Kind::Text);
+            }
+            at += 8;
+        }
+    }
+
+    /// The rest of a string byte by byte: at its end, or from its first escape on.
+    #[inline(never)]
+    fn string_tail(&mut self, start: usize, mut at: usize, mut kind: Kind) -> Result<Token, Broken> {
+        loop {
+            // Long runs after an escape are worth a jump.
+            match memchr::memchr2(b'"', b'\\', self.data.get(at..).unwrap_or(&[])) {
+                None => return Err(Broken { at: self.data.len(), what: What::End }),
+                Some(n) => at += n,
+            }
+            if self.data[at] == b'"' {
+                self.pos = at + 1;
+                return Ok(Token { kind, start, end: at });
+            }
+            kind = Kind::Escaped;
+            match self.data.get(at + 1) {
+                Some(b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't') => at += 2,
+                Some(b'u') => {
+                    let digits =
+                        self.data.get(at + 2..at + 6).ok_or(Broken { at: self.data.len(), what: What::End })?;
+                    if !digits.iter().all(u8::is_ascii_hexdigit) {
+                        return Err(Broken { at, what: What::Escape });
+                    }
+                    at += 6;
+                }
+                Some(_) => return Err(Broken { at, what: What::Escape }),
+                None => return Err(Broken { at: self.data.len(), what: What::End }),
+            }
+        }
+    }
+
+    #[inline(always)]
+    fn digits(&mut self) -> usize {
+        let start = self.pos;
+        while self.peek().wrapping_sub(b'0') < 10 {
+            self.pos += 1;
+        }
+        self.pos - start
+    }
+
+    /// A number; the position is at its first character.
+    #[inline(always)]
+    pub(crate) fn number(&mut self) -> Result<Token, Broken> {
+        let start = self.pos;
+        if self.peek() == b'-' {
+            self.pos += 1;
+        }
+        if self.peek() == b'0' {
+            self.pos += 1;
+            if self.peek().is_ascii_digit() {
+                return Err(self.broken());
+            }
+        } else if self.digits() == 0 {
+            return Err(self.broken());
+        }
+        if matches!(self.peek(), b'.' | b'e' | b'E') {
+            return self.fraction(start);
+        }
+        Ok(Token { kind: Kind::Int, start, end: self.pos })
+    }
+
+    #[inline(never)]
+    fn fraction(&mut self, start: usize) -> Result<Token, Broken> {
+        if self.peek() == b'.' {
+            self.pos += 1;
+            if self.digits() == 0 {
+                return Err(self.broken());
+            }
+        }
+        if matches!(self.peek(), b'e' | b'E') {
+            self.pos += 1;
+            if matches!(self.peek(), b'+' | b'-') {
+                self.pos += 1;
+            }
+            if self.digits() == 0 {
+                return Err(self.broken());
+            }
+        }
+        Ok(Token { kind: Kind::Float, start, end: self.pos })
+    }
+
+    /// `true`, `false` or `null`; the position is at its first character.
+    #[inline(always)]
+    pub(crate) fn literal(&mut self) -> Result<Token, Broken> {
+        let (text, kind): (&[u8], Kind) = match self.peek() {
+            b't' => (b"true", Kind::True),
+            b'f' => (b"false", Kind::False),
+            b'n' => (b"null", Kind::Null),
+            _ => return Err(self.broken()),
+        };
+        let start = self.pos;
+        let rest = self.data.get(start..).unwrap_or(&[]);
+        if !rest.starts_with(text) {
+            let what = if text.starts_with(rest) { What::End } else { What::Unexpected };
+            return Err(Broken { at: start, what });
+        }
+        self.pos += text.len();
+        // A letter or digit glued to a literal is not JSON; a bracket or comma is looked at later.
+        if self.peek().is_ascii_alphanumeric() {
+            return Err(self.broken());
+        }
+        Ok(Token { kind, start, end: self.pos })
+    }
+
+    /// Any value at the position, unread: `depth` containers are open around it.
+    #[inline(always)]
+    pub(crate) fn skip(&mut self, depth: usize) -> Result<Token, Broken> {
+        match self.peek() {
+            b'"' => self.string(),
+            b'{' | b'[' => self.container(depth),
+            b'-' | b'0'..=b'9' => self.number(),
+            _ => self.literal(),
+        }
+    }
+
+    /// An object or array, checked but unread, without recursion.
+    #[inline(never)]
+    pub(crate) fn container(&mut self, depth: usize) -> Result<Token, Broken> {
+        let start = self.pos;
+        let kind = if self.peek() == b'{' { Kind::Object } else { Kind::Array };
+        let mut open = Nest::new(depth);
+        // Each turn stands at the start of a value.
+        'value: loop {
+            match self.peek() {
+                b @ (b'{' | b'[') => {
+                    if !open.push(b == b'{') {
+                        return Err(Broken { at: self.pos, what: What::Depth });
+                    }
+                    self.pos += 1;
+                    self.blanks();
+                    if self.peek() == if b == b'{' { b'}' } else { b']' } {
+                        self.pos += 1;
+                        open.pop();
+                    } else {
+                        if b == b'{' {
+                            self.name()?;
+                        }
+                        continue 'value;
+                    }
+                }
+                b'"' => drop(self.string()?),
+                b'-' | b'0'..=b'9' => drop(self.number()?),
+                _ => drop(self.literal()?),
+            }
+            // After a value: close as many containers as end here, then go to the next value.
+            loop {
+                let Some(in_object) = open.top() else {
+                    return Ok(Token { kind, start, end: self.pos });
+                };
+                self.blanks();
+                match self.peek() {
+                    b',' => {
+                        self.pos += 1;
+                        self.blanks();
+                        if in_object {
+                            self.name()?;
+                        }
+                        continue 'value;
+                    }
+                    b'}' if in_object => self.pos += 1,
+                    b']' if !in_object => self.pos += 1,
+                    _ => return Err(self.broken()),
+                }
+                open.pop();
+            }
+        }
+    }
+
+    /// A member name with its colon, unread; ends at the member's value.
+    #[inline(always)]
+    fn name(&mut self) -> Result<(), Broken> {
+        if self.peek() != b'"' {
+            return Err(self.broken());
+        }
+        self.string()?;
+        self.blanks();
+        self.expect(b':')?;
+        self.blanks();
+        Ok(())
+    }
+}
+
+/// Which of the open containers are objects: one bit each.
+struct Nest {
+    bits: [u64; MAX_DEPTH / 64],
+    depth: usize,
+    floor: usize,
+}
+
+impl Nest {
+    fn new(depth: usize) -> Self {
+        let depth = depth.min(MAX_DEPTH);
+        Nest { bits: [0; MAX_DEPTH / 64], depth, floor: depth }
+    }
+    #[inline(always)]
+    fn push(&mut self, object: bool) -> bool {
+        let (slot, bit) = (self.depth / 64, self.depth % 64);
+        let Some(word) = self.bits.get_mut(slot) else { return false };
+        *word = *word & !(1 << bit) | u64::from(object) << bit;
+        self.depth += 1;
+        true
+    }
+    #[inline(always)]
+    fn pop(&mut self) {
+        self.depth -= 1;
+    }
+    /// Whether the innermost container is an object; `None` where none is open.
+    #[inline(always)]
+    fn top(&self) -> Option<bool> {
+        if self.depth == self.floor {
+            return None;
+        }
+        let at = self.depth - 1;
+        Some(self.bits[at / 64] >> (at % 64) & 1 == 1)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn whole(text: &str) -> Result<(Kind, usize), Broken> {
+        let mut s = Scanner::new(text.as_bytes());
+        s.blanks();
+        s.skip(0).map(|t| (t.kind, s.pos))
+    }
+
+    #[test]
+    fn values_end_where_they_end() {
+        for (text, kind, end) in [
+            (r#""ab" x"#, Kind::Text, 4),
+            (r#""a\"b",1"#, Kind::Escaped, 6),
+            ("-0.5e+3,", Kind::Float, 7),
+            ("120]", Kind::Int, 3),
+            (" true}", Kind::True, 5),
+            (r#"{"a":[1,{"b":null}, []],"c":{}} tail"#, Kind::Object, 31),
+            ("[ [ ] ]", Kind::Array, 7),
+        ] {
+            assert_eq!(whole(text), Ok((kind, end)), "{text}");
+        }
+    }
+
+    #[test]
+    fn damage_is_seen() {
+        for text in [
+            "",
+            "{",
+            "[1,]",
+            "{\"a\"}",
+            "{a:1}",
+            "01",
+            "-",
+            "1.",
+            "1e",
+            "\"a",
+            "\"\\x\"",
+            "\"\\u12g4\"",
+            "tru",
+            "truex",
+            "{\"a\":1,}",
+            "]",
+            "[1}",
+            "nul",
+        ] {
+            assert!(whole(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn depth_is_limited() {
+        let deep = |n: usize| "[".repeat(n) + &"]".repeat(n);
+        assert!(whole(&deep(MAX_DEPTH)).is_ok());
+        assert_eq!(whole(&deep(MAX_DEPTH + 1)).unwrap_err().what, What::Depth);
+        assert_eq!(whole(&"[{\"a\":".repeat(100_000)).unwrap_err().what, What::Depth);
+    }
+}
