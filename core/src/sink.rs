@@ -74,7 +74,8 @@ pub struct ApplyUnit {
     /// A number that grows with every unit and is the same in every replay of it (external versions,
     /// cell timestamps). `version + 1` is reserved too: delete at v, put at v + 1.
     pub version: i64,
-    /// The rows in order; together `to - from` rows.
+    /// The rows in order: `to - from` of them, less those that the target has refused before
+    /// ([`CommitOutcome::Rejected`]). May be empty: then only the fence moves.
     pub rows: Vec<ChangeBatch>,
 }
 
@@ -89,7 +90,8 @@ pub enum CommitOutcome {
     RetryLater(Duration),
     /// The answer was lost: it may or may not have been applied. Read the fence, then decide.
     Unknown(String),
-    /// The target refuses these rows (offset from `from`, reason); nothing was applied.
+    /// The target refuses these rows (index among the rows of the unit, counted through its batches;
+    /// reason); nothing was applied. The unit comes again without them.
     Rejected(Vec<(u64, String)>),
     /// Another incarnation owns the lane: this process has been replaced and must stop.
     Replaced(Fence),

@@ -25,6 +25,10 @@ impl Health {
     pub fn failure(&self) -> Option<&Error> {
         self.0.get()
     }
+    /// Remembers an error for good, unless there is an earlier one.
+    pub fn fail(&self, error: Error) {
+        self.0.get_or_init(|| error);
+    }
     /// Passes a result on; remembers its error for good.
     ///
     /// # Errors

@@ -1,37 +1,109 @@
-//! The store of a job: its durable log, decisions and state.
+//! The store of a job: its durable log, decisions and state. The first half of exactly once.
+//!
+//! ```text
+//! tasks ── Appender::rows, ::state ──> segments (checksummed frames, not yet durable)
+//!                                          │
+//! barrier ── Store::decide ────────────────┤ 1. fsync segments   2. append decision   3. fsync it
+//!                                          ▼
+//!                                       journal ──> crate::commit applies decided rows at the targets
+//! ```
+//!
+//! Where to find a step:
+//! - opening, the incarnation, sweeping what is undecided: [`mod@open`], [`reconcile`]
+//! - appending: [`segment`]; frames: [`frame`]; batches as bytes: `ipc`
+//! - the decision: [`inner`] (order of steps), [`planning`] (contents), [`journal`] (the write)
+//! - what a directory knows: [`ledger`], the replay of [`decision::Record`]s
+//! - folding state: [`fold`]; removing applied ranges: [`planning`] (`trims`), [`inner`]
+//! - what committers ask for: [`lanes`]
+//! - the disk, and a disk that lies: [`storage`], [`faulty`]
+//!
+//! A failed write or fsync ends the store: every later call fails, the process has to stop, and the
+//! next opening reads what is true.
 
 pub mod api;
+mod cache;
+pub mod decision;
+pub mod faulty;
+pub mod fold;
 pub mod frame;
 pub mod header;
 mod health;
+pub(crate) mod inner;
 mod ipc;
+pub mod journal;
+pub mod lanes;
+pub mod ledger;
+mod open;
+pub mod planning;
+pub mod reconcile;
 mod recovered;
 pub mod reference;
-mod segment;
+pub mod segment;
 pub mod storage;
+#[cfg(test)]
+mod tests;
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
-use arrow_array::RecordBatch;
+use arrow_array::{Array, RecordBatch};
+use tidegate_core::sink::Id;
 use tidegate_core::{ChangeBatch, Clock, Error, Result};
+use tokio::sync::watch;
 
 pub use api::{Decided, EpochContents, OpenOptions, Recovered, Reject, RejectKey};
+pub use faulty::FaultyStorage;
 pub use header::{JobHeader, OperatorInfo, SavedPosition, SinkInfo, SplitKey};
 pub use recovered::StateReader;
 pub use reference::{Reference, RowsRef, StateRef};
 pub use storage::{FsStorage, Storage};
 
+use fold::FoldPolicy;
+use frame::Kind;
+use inner::Inner;
+use planning::UnitLimits;
+
 /// Source positions by split.
 pub type Positions = std::collections::BTreeMap<SplitKey, SavedPosition>;
 
-/// An open state directory.
-pub struct Store {
-    appender: Appender,
+/// Sizes that only tests have a reason to change.
+#[derive(Debug, Clone, Copy)]
+pub struct Tuning {
+    /// Bytes after which a new segment is begun.
+    pub segment_bytes: u64,
+    /// Bytes of undecided and unapplied rows kept in memory so that they need not be read back.
+    pub cache_bytes: u64,
+    /// Limits of an apply unit.
+    pub unit_limits: UnitLimits,
+    /// When state is folded.
+    pub fold: FoldPolicy,
+    /// Fold on a thread of its own after a decision; otherwise only [`Store::fold_now`] does.
+    pub background_fold: bool,
 }
 
-/// Appends to the open epoch. Cheap to clone, usable from any thread, never waits for the disk.
+impl Default for Tuning {
+    fn default() -> Self {
+        Tuning {
+            segment_bytes: segment::SEGMENT_BYTES,
+            cache_bytes: 32 << 20,
+            unit_limits: UnitLimits { rows: 50_000, bytes: 4 << 20 },
+            fold: FoldPolicy { rows: 20_000, epochs: 64 },
+            background_fold: true,
+        }
+    }
+}
+
+/// An open state directory. Locked until the last clone of it and of its appenders is gone.
 #[derive(Clone)]
-pub struct Appender {}
+pub struct Store {
+    inner: Arc<Inner>,
+}
+
+/// Appends to the open epoch. Cheap to clone, usable from any thread, never waits for an fsync.
+#[derive(Clone)]
+pub struct Appender {
+    inner: Arc<Inner>,
+}
 
 impl Store {
     /// Opens or makes a state directory.
@@ -39,12 +111,23 @@ impl Store {
     /// # Errors
     /// In use by another process, damaged, or of another job.
     pub fn open(storage: Arc<dyn Storage>, clock: Arc<dyn Clock>, options: OpenOptions) -> Result<(Store, Recovered)> {
-        let _ = (storage, clock, options);
-        Err(Error::internal("being written"))
+        Self::open_tuned(storage, clock, options, Tuning::default())
+    }
+    /// As [`Store::open`], with other sizes.
+    ///
+    /// # Errors
+    /// As for [`Store::open`].
+    pub fn open_tuned(
+        storage: Arc<dyn Storage>,
+        clock: Arc<dyn Clock>,
+        options: OpenOptions,
+        tuning: Tuning,
+    ) -> Result<(Store, Recovered)> {
+        open::open(storage, clock, options, tuning)
     }
     /// Appends to the open epoch.
     pub fn appender(&self) -> Appender {
-        self.appender.clone()
+        Appender { inner: self.inner.clone() }
     }
     /// Makes an epoch durable in one atomic step. Await it before starting the next; appends for
     /// the next epoch may go on meanwhile.
@@ -52,26 +135,74 @@ impl Store {
     /// # Errors
     /// Of the disk: the store has failed then and the process must stop.
     pub async fn decide(&self, epoch: EpochContents) -> Result<Decided> {
-        let _ = epoch;
-        Err(Error::internal("being written"))
+        let store = self.clone();
+        tokio::task::spawn_blocking(move || store.decide_blocking(epoch))
+            .await
+            .map_err(|e| Error::internal(format!("the decision was interrupted: {e}")))?
     }
-    /// Decided bytes that have not been applied.
+    /// As [`Store::decide`], on this thread.
+    ///
+    /// # Errors
+    /// As for [`Store::decide`].
+    pub fn decide_blocking(&self, epoch: EpochContents) -> Result<Decided> {
+        let decided = self.inner.decide(epoch)?;
+        if self.inner.tuning.background_fold && self.inner.wants_fold() {
+            let inner = self.inner.clone();
+            let thread = std::thread::Builder::new().name("tidegate-fold".to_owned());
+            let spawned = thread.spawn(move || {
+                // An error has been remembered as the store's; the next decision returns it.
+                if let Err(e) = inner.fold_once(inner.tuning.fold) {
+                    tracing::error!("folding state: {e}");
+                    inner.health.fail(e);
+                }
+            });
+            if let Err(e) = spawned {
+                tracing::warn!("no thread to fold state on: {e}");
+            }
+        }
+        Ok(decided)
+    }
+    /// Folds the operator that most needs it, if any does; `true` where a swap waits for the next
+    /// decision.
+    ///
+    /// # Errors
+    /// Of the disk: the store has failed then.
+    pub fn fold_now(&self) -> Result<bool> {
+        self.inner.fold_once(self.inner.tuning.fold)
+    }
+    /// Decided bytes that are not known to be applied.
     pub fn pending_bytes(&self) -> u64 {
-        0
+        self.inner.pending.lock().total()
     }
     /// Whether sources have to pause before the next epoch ([`OpenOptions::pending_limit_bytes`]).
     pub fn over_pending_limit(&self) -> bool {
-        false
+        self.pending_bytes() > self.inner.pending_limit
     }
     /// Bytes appended since the last decision, for the early barrier.
     pub fn open_epoch_bytes(&self) -> u64 {
-        0
+        self.inner.log.appended().saturating_sub(self.inner.decided_bytes.load(Ordering::Relaxed))
     }
-    /// The source positions that a recent epoch decided, to tell sources once it is applied
-    /// everywhere. `None` for epochs older than the last one that was applied everywhere.
+    /// The source positions that an epoch of this process decided, to tell sources once it is
+    /// applied everywhere. Forgets those of earlier epochs.
     pub fn positions_at(&self, epoch: u64) -> Option<Arc<Positions>> {
-        let _ = epoch;
-        None
+        let mut recent = self.inner.recent_positions.lock();
+        while recent.front().is_some_and(|(e, _)| *e < epoch) {
+            recent.pop_front();
+        }
+        recent.front().filter(|(e, _)| *e == epoch).map(|(_, p)| p.clone())
+    }
+    /// The last decided epoch, and each one after it.
+    pub fn decided(&self) -> watch::Receiver<Option<u64>> {
+        self.inner.decided.subscribe()
+    }
+    /// The run and the incarnation, for messages.
+    pub fn identity(&self) -> (Id, Id) {
+        let ledger = self.inner.ledger.read();
+        (ledger.run.clone(), ledger.incarnation.clone())
+    }
+    /// The error after which nothing works any more.
+    pub fn failure(&self) -> Option<Error> {
+        self.inner.health.failure().cloned()
     }
     /// Rows that targets refused and that no epoch has taken yet. Put them into the dead-letter sink
     /// of the next epoch and name them in [`EpochContents::dead_letters`].
@@ -79,7 +210,14 @@ impl Store {
     /// # Errors
     /// Where the rows cannot be read.
     pub fn rejects(&self) -> Result<Vec<Reject>> {
-        Err(Error::internal("being written"))
+        let open: Vec<decision::RejectEntry> =
+            self.inner.ledger.read().rejects.iter().filter(|r| !r.taken).cloned().collect();
+        open.into_iter()
+            .map(|r| {
+                let rows = segment::read_sink_rows(&*self.inner.storage, &self.inner.dir, &r.at)?;
+                Ok(Reject { key: r.key, reason: r.reason, row: rows.slice(r.index as usize, 1) })
+            })
+            .collect()
     }
 }
 
@@ -89,15 +227,30 @@ impl Appender {
     /// # Errors
     /// Of the disk: the store has failed then and the process must stop.
     pub fn rows(&self, sink: &str, lane: u32, task: u32, batch: &ChangeBatch) -> Result<RowsRef> {
-        let _ = (sink, lane, task, batch);
-        Err(Error::internal("being written"))
+        let (frame, checksum) =
+            ipc::rows_frame(batch).map_err(|e| e.context(format!("sink {sink} lane {lane} task {task}")))?;
+        let at = self.inner.log.append(&frame, checksum)?;
+        let reference = RowsRef { at, rows: batch.len() as u64, bytes: memory_of(&batch.rows) };
+        self.inner.cache.put(&reference, batch);
+        Ok(reference)
     }
     /// Appends a state delta: the operator's schema plus a last column `__deleted` BOOLEAN.
     ///
     /// # Errors
     /// As for [`Appender::rows`].
     pub fn state(&self, operator: &str, task: u32, batch: &RecordBatch) -> Result<StateRef> {
-        let _ = (operator, task, batch);
-        Err(Error::internal("being written"))
+        let is_marked = batch.schema().fields().last().is_some_and(|f| f.name() == "__deleted");
+        if !is_marked {
+            return Err(Error::internal(format!("state of {operator} (task {task}) lacks the last column __deleted")));
+        }
+        let (frame, checksum) =
+            ipc::frame(Kind::State, batch).map_err(|e| e.context(format!("state of {operator} task {task}")))?;
+        let at = self.inner.log.append(&frame, checksum)?;
+        Ok(StateRef { at, rows: batch.num_rows() as u64 })
     }
+}
+
+/// Bytes of the rows themselves, not of the buffers they are a slice of.
+fn memory_of(batch: &RecordBatch) -> u64 {
+    batch.columns().iter().map(|c| c.to_data().get_slice_memory_size().unwrap_or(0) as u64).sum()
 }

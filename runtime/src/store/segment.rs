@@ -42,6 +42,7 @@ struct Files {
     current: Option<String>,
     made: u64,
     new_entries: bool,
+    closed: Vec<String>,
     /// Files with bytes that may not be durable, and the current one.
     open: BTreeMap<String, OpenFile>,
 }
@@ -64,9 +65,9 @@ impl SegmentLog {
         self.appended.load(Ordering::Relaxed)
     }
 
-    /// The file being appended to.
-    pub fn current(&self) -> Option<String> {
-        self.files.lock().current.clone()
+    /// Files that became full since the last call.
+    pub fn take_closed(&self) -> Vec<String> {
+        std::mem::take(&mut self.files.lock().closed)
     }
 
     /// Appends a sealed frame.
@@ -99,7 +100,8 @@ impl SegmentLog {
         files.made += 1;
         files.new_entries = true;
         files.open.insert(name.clone(), OpenFile { file, written: 0, synced: 0 });
-        files.current = Some(name.clone());
+        let full = files.current.replace(name.clone());
+        files.closed.extend(full);
         Ok(name)
     }
 
