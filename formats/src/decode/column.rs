@@ -83,7 +83,7 @@ impl Varying {
             .map_err(|e| Error::internal(e.to_string()))
     }
     /// As text; rows that are not UTF-8 are told to `invalid` and get replacement characters.
-    fn text(mut self, mut invalid: impl FnMut(usize)) -> Result<StringArray> {
+    fn text(mut self, invalid: &mut dyn FnMut(usize)) -> Result<StringArray> {
         self.too_long()?;
         let nulls = self.nulls.finish();
         let offsets = OffsetBuffer::new(ScalarBuffer::from(self.offsets));
@@ -242,7 +242,7 @@ impl ColumnBuilder {
     }
 
     /// The column. `invalid` is told the rows whose text is not UTF-8.
-    pub(crate) fn finish(self, invalid: impl FnMut(usize)) -> Result<ArrayRef> {
+    pub(crate) fn finish(self, invalid: &mut dyn FnMut(usize)) -> Result<ArrayRef> {
         let arrow = |e: arrow_schema::ArrowError| Error::internal(e.to_string());
         Ok(match self {
             ColumnBuilder::Null(rows) => Arc::new(NullArray::new(rows)),
@@ -261,19 +261,19 @@ impl ColumnBuilder {
             ColumnBuilder::Bytes(b) => Arc::new(b.binary()?),
             ColumnBuilder::List(items, field, offsets, mut nulls) => {
                 let offsets = OffsetBuffer::new(ScalarBuffer::from(offsets));
-                Arc::new(ListArray::try_new(field, offsets, items.finish(|_| {})?, nulls.finish()).map_err(arrow)?)
+                Arc::new(ListArray::try_new(field, offsets, items.finish(&mut |_| {})?, nulls.finish()).map_err(arrow)?)
             }
             ColumnBuilder::Map(keys, values, entries, offsets, mut nulls) => {
                 let ArrowType::Struct(fields) = entries.data_type() else {
                     return Err(Error::internal("a map without entries"));
                 };
-                let columns: Vec<ArrayRef> = vec![Arc::new(keys.text(|_| {})?), values.finish(|_| {})?];
+                let columns: Vec<ArrayRef> = vec![Arc::new(keys.text(&mut |_| {})?), values.finish(&mut |_| {})?];
                 let pairs = StructArray::try_new(fields.clone(), columns, None).map_err(arrow)?;
                 let offsets = OffsetBuffer::new(ScalarBuffer::from(offsets));
                 Arc::new(MapArray::try_new(entries, offsets, pairs, nulls.finish(), false).map_err(arrow)?)
             }
             ColumnBuilder::Row(builders, fields, mut nulls) => {
-                let columns = builders.into_iter().map(|b| b.finish(|_| {})).collect::<Result<Vec<_>>>()?;
+                let columns = builders.into_iter().map(|b| b.finish(&mut |_| {})).collect::<Result<Vec<_>>>()?;
                 Arc::new(StructArray::try_new(fields, columns, nulls.finish()).map_err(arrow)?)
             }
         })

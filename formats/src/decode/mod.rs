@@ -235,7 +235,7 @@ impl Decoder {
         for (i, builder) in builders.into_iter().enumerate() {
             self.sizes[i] = builder.bytes();
             let invalid = self.fields[i].on_invalid_text;
-            columns.push(builder.finish(|row| problems.invalid_text(invalid, &records, row, i))?);
+            columns.push(builder.finish(&mut |row| problems.invalid_text(invalid, &records, row, i))?);
         }
         let options = RecordBatchOptions::new().with_row_count(Some(records.len()));
         let mut rows = RecordBatch::try_new_with_options(self.schema.clone(), columns, &options)

@@ -252,10 +252,12 @@ fn residual_text<'a>(
     bytes: &'a [u8],
 ) -> Option<Cow<'a, [u8]>> {
     let text = if residual.mid_path {
-        if !matches!(slot.kind, Kind::Object | Kind::Array) {
-            return None;
+        match slot.kind {
+            Kind::Missing => return None,
+            Kind::Object | Kind::Array => Cow::Borrowed(bytes),
+            // Nothing is inside a scalar, whichever it is.
+            _ => Cow::Borrowed(b"0".as_slice()),
         }
-        Cow::Borrowed(bytes)
     } else {
         last_text(end.last, slot, bytes)?
     };

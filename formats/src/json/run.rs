@@ -273,7 +273,8 @@ impl Pass<'_, '_> {
         };
         match reaction {
             Reaction::Enter | Reaction::Dead => {
-                if token.kind == Kind::Null {
+                // A NULL row has NULL fields; a JSON path through null finds nothing.
+                if token.kind == Kind::Null && self.program.needs_object {
                     self.slots[n.below.clone()].fill(Slot::NULL);
                 }
             }
@@ -356,7 +357,7 @@ mod tests {
             "[]",
         ];
         let got = read(&["a", "b.c"], Crossing::FlinkPath, &docs);
-        let want = [["1", "x"], ["2", "y"], ["3", "z"], ["4", "-"], ["6", "-"], ["7", "null"]];
+        let want = [["1", "x"], ["2", "y"], ["3", "z"], ["4", "-"], ["6", "-"], ["7", "-"]];
         for (g, w) in got.iter().zip(want) {
             assert_eq!(g, &w);
         }
