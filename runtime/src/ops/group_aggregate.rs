@@ -1,0 +1,298 @@
+//! GROUP BY without a window.
+//!
+//! Changes are collapsed per input batch: a group emits once a batch, and not at all where its result
+//! did not change. With `table.exec.mini-batch.enabled = false` every row emits, in order, as Flink
+//! does. A group that loses its last row emits `-D` and is removed; the one group of an aggregate
+//! without keys stays, as in Flink.
+//!
+//! State older than `table.exec.state.ttl` is dropped unseen: the group starts anew. While a TTL is
+//! set, unchanged results are emitted too, so that state behind this operator does not expire first.
+
+use arrow_array::{ArrayRef, RecordBatch};
+use arrow_schema::{DataType, SchemaRef};
+use tidegate_core::types::arrow_schema;
+use tidegate_core::{Error, Result};
+use tidegate_plan::{AggregateCall, Changes, Node, Plan};
+
+use super::changes::{ChangeRows, concat, mark_changed, project, retractions, take};
+use crate::batch::Batch;
+use crate::metrics::OperatorMetrics;
+use crate::operator::{Operator, OperatorContext, Output, StateLayout};
+use crate::state::groups::Groups;
+
+/// How many groups a tick looks at for expiry.
+const SWEEP: usize = 4096;
+
+/// The operator.
+pub struct GroupAggregate {
+    keys: Vec<usize>,
+    groups: Groups,
+    retract: bool,
+    changes: Changes,
+    schema: SchemaRef,
+    per_row: bool,
+    ttl: i64,
+    ctx: OperatorContext,
+    /// Marks groups already met in this batch.
+    met: Vec<u64>,
+    round: u64,
+    /// Groups that have not emitted yet.
+    fresh: Vec<bool>,
+    /// Groups that lost their last row in this batch; removed at its end, if they still have none.
+    gone: Vec<u32>,
+    sweep_at: u32,
+    reported: u64,
+}
+
+/// Groups of a batch in order of first meeting, with the first row of each.
+#[derive(Default)]
+struct Touched {
+    groups: Vec<u32>,
+    rows: Vec<u32>,
+}
+
+impl GroupAggregate {
+    /// Builds it.
+    ///
+    /// # Errors
+    /// Where the plan does not fit together.
+    pub fn new(node: &Node, plan: &Plan, keys: &[usize], aggregates: &[AggregateCall], ctx: OperatorContext) -> Result<Self> {
+        let input = &plan.nodes[*node.inputs.first().ok_or_else(|| Error::internal("an aggregate without input"))?];
+        let types: Vec<DataType> = input.columns.iter().map(|c| c.data_type.ty.to_arrow()).collect();
+        let key_types: Vec<DataType> = keys.iter().map(|k| types[*k].clone()).collect();
+        let retract = input.changes.update_before || input.changes.delete;
+        Ok(GroupAggregate {
+            keys: keys.to_vec(),
+            groups: Groups::new(&key_types, aggregates, &types, retract)?,
+            retract,
+            changes: node.changes,
+            schema: arrow_schema(&node.columns),
+            per_row: !plan.settings.mini_batch,
+            ttl: plan.settings.state_ttl_ms,
+            ctx,
+            met: Vec::new(),
+            round: 0,
+            fresh: Vec::new(),
+            gone: Vec::new(),
+            sweep_at: 0,
+            reported: 0,
+        })
+    }
+
+    fn meet(&mut self, ids: &[u32], offset: usize) -> Touched {
+        self.round += 1;
+        self.met.resize(self.groups.keys().table().bound().max(self.met.len()), 0);
+        let mut out = Touched::default();
+        for (i, id) in ids.iter().enumerate() {
+            if self.met[*id as usize] != self.round {
+                self.met[*id as usize] = self.round;
+                out.groups.push(*id);
+                out.rows.push((offset + i) as u32);
+            }
+        }
+        out
+    }
+
+    /// The end of the longest run from `start` in which no group occurs twice.
+    fn run_end(&mut self, ids: &[u32], start: usize) -> usize {
+        self.round += 1;
+        self.met.resize(self.groups.keys().table().bound().max(self.met.len()), 0);
+        for (i, id) in ids.iter().enumerate().skip(start) {
+            if self.met[*id as usize] == self.round {
+                return i;
+            }
+            self.met[*id as usize] = self.round;
+        }
+        ids.len()
+    }
+
+    fn expire(&mut self, touched: &Touched, made: &mut [bool], now: i64) {
+        for (i, group) in touched.groups.iter().enumerate() {
+            if !made[i] && now - self.groups.touched(*group) > self.ttl {
+                self.groups.reset(*group);
+                made[i] = true;
+            }
+        }
+    }
+
+    /// Takes rows `offset..` of `columns` and adds what they change to the output.
+    fn take_rows(&mut self, part: &Part<'_>, out: &mut dyn Output) -> Result<()> {
+        let now = self.ctx.clock.now_millis();
+        let touched = self.meet(part.ids, part.offset);
+        // Where rows can be taken back, an empty group is a new one; elsewhere those just made are.
+        let mut new: Vec<bool> = if self.retract {
+            touched.groups.iter().map(|g| self.groups.count(*g) == 0).collect()
+        } else {
+            touched.groups.iter().map(|g| std::mem::take(&mut self.fresh[*g as usize])).collect()
+        };
+        if self.ttl > 0 {
+            self.expire(&touched, &mut new, now);
+        }
+        let old = self.groups.results(&touched.groups)?;
+        self.apply(part, now)?;
+        let results = self.groups.results(&touched.groups)?;
+        let mut changed = vec![self.ttl > 0; touched.groups.len()];
+        for (a, b) in old.iter().zip(&results) {
+            mark_changed(a, b, &mut changed);
+        }
+        let n = touched.groups.len() as u32;
+        let mut rows = ChangeRows::default();
+        let mut with_old = false;
+        for i in 0..n {
+            let group = touched.groups[i as usize];
+            let is_new = new[i as usize];
+            let gone = self.retract && self.groups.count(group) == 0 && !self.keys.is_empty();
+            match (is_new, gone) {
+                (true, true) => {}
+                (true, false) => rows.change(self.changes, None, Some(n + i)),
+                (false, true) => {
+                    with_old = true;
+                    rows.change(self.changes, Some(i), None);
+                }
+                (false, false) if changed[i as usize] => {
+                    with_old |= self.changes.update_before;
+                    rows.change(self.changes, Some(i), Some(n + i));
+                }
+                (false, false) => {}
+            }
+            if gone {
+                self.groups.reset(group);
+                self.gone.push(group);
+            }
+        }
+        if rows.is_empty() {
+            return Ok(());
+        }
+        let columns = self.columns(part, &touched, &rows, (&old, &results, with_old))?;
+        out.emit(Batch::new(rows.finish(&self.schema, columns)?))
+    }
+
+    fn apply(&mut self, part: &Part<'_>, now: i64) -> Result<()> {
+        let selected: Option<Vec<u32>> =
+            (part.ids.len() != part.rows).then(|| (part.offset as u32..(part.offset + part.ids.len()) as u32).collect());
+        let known = self.groups.count_rows(part.ids, selected.as_deref(), part.retract);
+        if let Some(known) = known {
+            let keep = |i: &usize| known[*i];
+            let missing = known.iter().filter(|k| !**k).count() as u64;
+            let sample = part.ids.iter().zip(&known).find(|(_, k)| !**k).map(|(g, _)| *g);
+            self.ctx.metrics.count("retraction-of-nothing", missing, || {
+                sample.map(|g| self.groups.keys().describe(g)).unwrap_or_default()
+            });
+            let ids: Vec<u32> = (0..part.ids.len()).filter(keep).map(|i| part.ids[i]).collect();
+            let rows: Vec<u32> = (0..part.ids.len()).filter(keep).map(|i| (part.offset + i) as u32).collect();
+            return self.groups.update(&ids, Some(&rows), part.columns, part.retract, now);
+        }
+        self.groups.update(part.ids, selected.as_deref(), part.columns, part.retract, now)?;
+        let groups = &mut self.groups;
+        if let Some((n, group)) = groups.take_overflows() {
+            let keys = groups.keys();
+            self.ctx.metrics.count("sum-overflow", n, || format!("group {}", keys.describe(group)));
+        }
+        Ok(())
+    }
+
+    /// The output columns at the rows' indices: keys from the input, results old and new.
+    fn columns(
+        &self,
+        part: &Part<'_>,
+        touched: &Touched,
+        rows: &ChangeRows,
+        (old, new, with_old): (&[ArrayRef], &[ArrayRef], bool),
+    ) -> Result<Vec<ArrayRef>> {
+        let n = touched.groups.len() as u32;
+        let indices = rows.indices();
+        let first_rows = indices.values().iter().map(|i| touched.rows[(i % n) as usize]).collect();
+        let mut columns =
+            self.keys.iter().map(|k| take(&part.columns[*k], &first_rows)).collect::<Result<Vec<ArrayRef>>>()?;
+        let only_new = (!with_old).then(|| indices.values().iter().map(|i| i - n).collect());
+        for (old, new) in old.iter().zip(new) {
+            columns.push(match &only_new {
+                Some(indices) => take(new, indices)?,
+                None => take(&concat(old, new)?, &indices)?,
+            });
+        }
+        Ok(columns)
+    }
+
+    fn report(&mut self) {
+        let n = self.groups.len() as u64;
+        // Tasks share the counter: add or take away what this one's number changed by.
+        OperatorMetrics::add(&self.ctx.metrics.state_entries, n.wrapping_sub(self.reported));
+        self.reported = n;
+    }
+}
+
+/// Part of an input batch.
+struct Part<'a> {
+    columns: &'a [ArrayRef],
+    retract: Option<&'a [bool]>,
+    ids: &'a [u32],
+    offset: usize,
+    rows: usize,
+}
+
+impl Operator for GroupAggregate {
+    fn process(&mut self, _: usize, batch: Batch, out: &mut dyn Output) -> Result<()> {
+        let rows = batch.len();
+        if rows == 0 {
+            return Ok(());
+        }
+        let retract = retractions(&batch.change);
+        let columns = batch.change.rows.columns();
+        let keys = project(columns, &self.keys);
+        let (mut ids, mut made) = (Vec::with_capacity(rows), Vec::new());
+        self.groups.intern(&keys, rows, &mut ids, &mut made)?;
+        self.fresh.resize(self.groups.keys().table().bound().max(self.fresh.len()), false);
+        for id in made {
+            self.fresh[id as usize] = true;
+        }
+        let mut part = Part { columns, retract: retract.as_deref(), ids: &ids, offset: 0, rows };
+        while part.offset < rows {
+            let end = if self.per_row { self.run_end(&ids, part.offset) } else { rows };
+            part.ids = &ids[part.offset..end];
+            self.take_rows(&part, out)?;
+            part.offset = end;
+        }
+        for group in std::mem::take(&mut self.gone) {
+            if self.groups.keys().table().is_live(group) && self.groups.count(group) == 0 {
+                self.groups.remove(group);
+            }
+        }
+        self.report();
+        Ok(())
+    }
+
+    fn tick(&mut self, now_ms: i64, _: &mut dyn Output) -> Result<()> {
+        let bound = self.groups.keys().table().bound() as u32;
+        if self.ttl <= 0 || bound == 0 {
+            return Ok(());
+        }
+        for _ in 0..SWEEP.min(bound as usize) {
+            self.sweep_at = (self.sweep_at + 1) % bound;
+            let group = self.sweep_at;
+            if self.groups.keys().table().is_live(group) && now_ms - self.groups.touched(group) > self.ttl {
+                self.groups.remove(group);
+            }
+        }
+        self.report();
+        Ok(())
+    }
+
+    fn state(&self) -> Option<StateLayout> {
+        Some(StateLayout {
+            schema: self.groups.schema().clone(),
+            key_columns: self.groups.entry_key(),
+            partition_columns: (0..self.keys.len()).collect(),
+        })
+    }
+
+    fn snapshot(&mut self) -> Result<Vec<RecordBatch>> {
+        self.groups.snapshot()
+    }
+
+    fn restore(&mut self, entries: &RecordBatch) -> Result<()> {
+        self.groups.restore(entries.columns())?;
+        self.report();
+        Ok(())
+    }
+}

@@ -1,0 +1,22 @@
+//! The streaming operators, one file each, over the keyed state of [`crate::state`].
+
+mod changes;
+pub mod group_aggregate;
+
+use tidegate_core::{Error, Result};
+use tidegate_plan::{Node, Op, Plan};
+
+use crate::operator::{Operator, OperatorContext};
+
+/// The operator of a node. Scans, constant rows, unions and sinks belong to the execution.
+///
+/// # Errors
+/// Where the plan does not fit together.
+pub fn build(node: &Node, plan: &Plan, ctx: OperatorContext) -> Result<Box<dyn Operator>> {
+    Ok(match &node.op {
+        Op::GroupAggregate { keys, aggregates } => {
+            Box::new(group_aggregate::GroupAggregate::new(node, plan, keys, aggregates, ctx)?)
+        }
+        _ => return Err(Error::internal(format!("{} is no operator", node.label))),
+    })
+}

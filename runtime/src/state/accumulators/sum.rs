@@ -1,0 +1,182 @@
+//! SUM and SUM0.
+//!
+//! Integers are added in the argument's type and wrap, as Flink's do; unlike Flink's, every addition
+//! that leaves the range is counted and the group named, so that nothing wraps unseen. Decimals have
+//! 38 digits; a sum of more is NULL, counted likewise. FLOAT is added as DOUBLE.
+
+use arrow_array::ArrayRef;
+use arrow_schema::DataType;
+use tidegate_core::{Error, Result};
+
+use super::{Accumulator, Rows};
+use crate::state::physical::{self, Kind, View, kind, view};
+
+/// The accumulator for a type of argument. `zero`: 0 instead of NULL where there was no value.
+pub fn sum(argument: &DataType, result: &DataType, zero: bool) -> Result<Box<dyn Accumulator>> {
+    Ok(match kind(argument) {
+        Kind::I64 => Box::new(Sum::<i64>::new(result.clone(), zero)),
+        Kind::I128 => Box::new(Sum::<i128>::new(result.clone(), zero)),
+        Kind::F64 => Box::new(Sum::<f64>::new(result.clone(), zero)),
+        _ => return Err(Error::internal(format!("SUM of {argument}"))),
+    })
+}
+
+/// A number that can be summed up.
+pub trait Number: Copy + Default + Send + 'static {
+    /// Adds or takes away; says whether the result left the range of `result`.
+    fn add(&mut self, value: Self, retract: bool, result: &DataType) -> bool;
+    fn slice<'a>(view: &'a View<'_>) -> Option<&'a [Self]>;
+    fn state_type() -> DataType;
+    fn column(values: Vec<Self>, valid: Vec<bool>, ty: &DataType) -> Result<ArrayRef>;
+}
+
+fn limits(ty: &DataType) -> (i64, i64) {
+    match ty {
+        DataType::Int8 => (i64::from(i8::MIN), i64::from(i8::MAX)),
+        DataType::Int16 => (i64::from(i16::MIN), i64::from(i16::MAX)),
+        DataType::Int32 => (i64::from(i32::MIN), i64::from(i32::MAX)),
+        _ => (i64::MIN, i64::MAX),
+    }
+}
+
+impl Number for i64 {
+    fn add(&mut self, value: Self, retract: bool, result: &DataType) -> bool {
+        let (sum, wrapped) = if retract { self.overflowing_sub(value) } else { self.overflowing_add(value) };
+        let (low, high) = limits(result);
+        let was_outside = *self < low || *self > high;
+        *self = sum;
+        wrapped || (!was_outside && (sum < low || sum > high))
+    }
+    fn slice<'a>(view: &'a View<'_>) -> Option<&'a [Self]> {
+        if let View::I64(v) = view { Some(v) } else { None }
+    }
+    fn state_type() -> DataType {
+        DataType::Int64
+    }
+    fn column(values: Vec<Self>, valid: Vec<bool>, ty: &DataType) -> Result<ArrayRef> {
+        physical::from_i64(values, physical::nulls(&valid), ty)
+    }
+}
+
+const DIGITS_38: i128 = 10i128.pow(38);
+
+impl Number for i128 {
+    fn add(&mut self, value: Self, retract: bool, _: &DataType) -> bool {
+        let was_outside = self.unsigned_abs() >= DIGITS_38.unsigned_abs();
+        *self = if retract { self.wrapping_sub(value) } else { self.wrapping_add(value) };
+        !was_outside && self.unsigned_abs() >= DIGITS_38.unsigned_abs()
+    }
+    fn slice<'a>(view: &'a View<'_>) -> Option<&'a [Self]> {
+        if let View::I128(v) = view { Some(v) } else { None }
+    }
+    fn state_type() -> DataType {
+        DataType::Decimal128(38, 0)
+    }
+    fn column(values: Vec<Self>, mut valid: Vec<bool>, ty: &DataType) -> Result<ArrayRef> {
+        for (value, valid) in values.iter().zip(&mut valid) {
+            *valid &= value.unsigned_abs() < DIGITS_38.unsigned_abs();
+        }
+        physical::from_i128(values, physical::nulls(&valid), ty)
+    }
+}
+
+impl Number for f64 {
+    fn add(&mut self, value: Self, retract: bool, _: &DataType) -> bool {
+        *self += if retract { -value } else { value };
+        false
+    }
+    fn slice<'a>(view: &'a View<'_>) -> Option<&'a [Self]> {
+        if let View::F64(v) = view { Some(v) } else { None }
+    }
+    fn state_type() -> DataType {
+        DataType::Float64
+    }
+    fn column(values: Vec<Self>, valid: Vec<bool>, ty: &DataType) -> Result<ArrayRef> {
+        physical::from_f64(values, physical::nulls(&valid), ty)
+    }
+}
+
+struct Sum<N> {
+    result: DataType,
+    zero: bool,
+    sums: Vec<N>,
+    /// Number of values in each sum: none left means NULL.
+    counts: Vec<i64>,
+    overflows: Option<(u64, u32)>,
+}
+
+impl<N: Number> Sum<N> {
+    fn new(result: DataType, zero: bool) -> Self {
+        Sum { result, zero, sums: Vec::new(), counts: Vec::new(), overflows: None }
+    }
+}
+
+impl<N: Number> Accumulator for Sum<N> {
+    fn grow(&mut self, n: usize) {
+        if n > self.sums.len() {
+            self.sums.resize(n, N::default());
+            self.counts.resize(n, 0);
+        }
+    }
+    fn reset(&mut self, group: u32) {
+        self.sums[group as usize] = N::default();
+        self.counts[group as usize] = 0;
+    }
+    fn update(&mut self, rows: &Rows<'_>) -> Result<()> {
+        let view = view(&rows.args[0])?;
+        let values = N::slice(&view).ok_or_else(|| Error::internal("SUM got another type than it was made for"))?;
+        let Sum { result, sums, counts, overflows, .. } = self;
+        rows.each_value(|group, row, retract| {
+            let g = group as usize;
+            counts[g] += if retract { -1 } else { 1 };
+            if sums[g].add(values[row], retract, result) {
+                let (n, sample) = overflows.unwrap_or((0, group));
+                *overflows = Some((n + 1, sample));
+            }
+            if counts[g] == 0 {
+                // Exactly nothing again, whatever a double's rounding has left behind.
+                sums[g] = N::default();
+            }
+        });
+        Ok(())
+    }
+    fn merge(&mut self, into: u32, from: u32) -> Result<()> {
+        let value = self.sums[from as usize];
+        if self.sums[into as usize].add(value, false, &self.result) {
+            let (n, sample) = self.overflows.unwrap_or((0, into));
+            self.overflows = Some((n + 1, sample));
+        }
+        self.counts[into as usize] += self.counts[from as usize];
+        self.reset(from);
+        Ok(())
+    }
+    fn results(&self, groups: &[u32]) -> Result<ArrayRef> {
+        let valid = groups.iter().map(|g| self.zero || self.counts[*g as usize] != 0).collect();
+        N::column(groups.iter().map(|g| self.sums[*g as usize]).collect(), valid, &self.result)
+    }
+    fn types(&self) -> Vec<DataType> {
+        vec![N::state_type(), DataType::Int64]
+    }
+    fn save(&self, groups: &[u32]) -> Result<Vec<ArrayRef>> {
+        let sums = groups.iter().map(|g| self.sums[*g as usize]).collect();
+        let counts = groups.iter().map(|g| self.counts[*g as usize]).collect();
+        Ok(vec![
+            N::column(sums, vec![true; groups.len()], &N::state_type())?,
+            physical::from_i64(counts, None, &DataType::Int64)?,
+        ])
+    }
+    fn load(&mut self, groups: &[u32], columns: &[ArrayRef]) -> Result<()> {
+        let (sums, counts) = (view(&columns[0])?, view(&columns[1])?);
+        let (Some(sums), Some(counts)) = (N::slice(&sums), i64::slice(&counts)) else {
+            return Err(Error::internal("stored SUM of another type"));
+        };
+        for (i, group) in groups.iter().enumerate() {
+            self.sums[*group as usize] = sums[i];
+            self.counts[*group as usize] = counts[i];
+        }
+        Ok(())
+    }
+    fn take_overflows(&mut self) -> Option<(u64, u32)> {
+        self.overflows.take()
+    }
+}

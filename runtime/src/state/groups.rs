@@ -1,0 +1,432 @@
+//! Groups: keys, their aggregates, and what of both is persisted.
+//!
+//! A persisted entry is either a group (part -1) or, for aggregates that keep every value (DISTINCT,
+//! retractable MIN, FIRST_VALUE and the like), one value below a group. So a snapshot costs what
+//! changed, however much a group holds.
+
+use std::sync::Arc;
+
+use arrow_array::cast::AsArray;
+use arrow_array::types::{Int32Type, Int64Type};
+use arrow_array::{Array, ArrayRef, BinaryArray, BooleanArray, Int32Array, Int64Array, RecordBatch, new_null_array};
+use arrow_schema::{DataType, Field, Schema, SchemaRef};
+use tidegate_core::{Error, Result};
+use tidegate_plan::AggregateCall;
+
+use super::accumulators::{Aggregates, Rows};
+use super::codec::{EncodedRows, Form};
+use super::decode::decode;
+use super::keys::KeyTable;
+
+/// Rows in one batch of a snapshot: keeps text columns far below 2 GiB.
+const SNAPSHOT_ROWS: usize = 65_536;
+/// The part that a group's own entry has.
+const GROUP: i32 = -1;
+
+/// Keyed aggregates.
+pub struct Groups {
+    keys: KeyTable,
+    aggregates: Aggregates,
+    /// Whether values are persisted entry by entry.
+    entries: bool,
+    /// Rows in each group, where rows can be taken back.
+    counts: Option<Vec<i64>>,
+    touched: Vec<i64>,
+    persisted: Vec<bool>,
+    dirty: Vec<bool>,
+    dirty_list: Vec<u32>,
+    removed: Vec<Removed>,
+    sequence: u64,
+    schema: SchemaRef,
+}
+
+/// A persisted entry that is gone: its group's key, its part, its key in there.
+#[derive(Debug, Clone)]
+struct Removed {
+    key: Vec<u8>,
+    part: i32,
+    entry: Vec<u8>,
+}
+
+impl Groups {
+    /// Groups by keys of these types over an input of these types. `retract`: rows can be taken back.
+    ///
+    /// # Errors
+    /// Where an aggregate does not work on its arguments.
+    pub fn new(keys: &[DataType], calls: &[AggregateCall], input: &[DataType], retract: bool) -> Result<Self> {
+        let mut aggregates = Aggregates::new(calls, input, retract)?;
+        let entries = aggregates.has_entries();
+        let schema = schema(keys, &aggregates, entries, retract);
+        Ok(Groups {
+            keys: KeyTable::new(keys.to_vec()),
+            aggregates,
+            entries,
+            counts: retract.then(Vec::new),
+            touched: Vec::new(),
+            persisted: Vec::new(),
+            dirty: Vec::new(),
+            dirty_list: Vec::new(),
+            removed: Vec::new(),
+            sequence: 0,
+            schema,
+        })
+    }
+    /// The columns of a persisted entry; the last is `__deleted`.
+    pub fn schema(&self) -> &SchemaRef {
+        &self.schema
+    }
+    /// The columns that identify an entry.
+    pub fn entry_key(&self) -> Vec<usize> {
+        let n = self.keys.types().len();
+        (0..if self.entries { n + 2 } else { n }).collect()
+    }
+    /// The keys.
+    pub fn keys(&self) -> &KeyTable {
+        &self.keys
+    }
+    /// Number of groups.
+    pub fn len(&self) -> usize {
+        self.keys.table().len()
+    }
+    /// Whether there are no groups.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+    /// All groups, oldest id first.
+    pub fn ids(&self) -> Vec<u32> {
+        self.keys.table().ids().collect()
+    }
+    /// Rows in a group; 1 where rows are never taken back.
+    pub fn count(&self, group: u32) -> i64 {
+        self.counts.as_ref().map_or(1, |c| c[group as usize])
+    }
+    /// When a group was last touched (ms).
+    pub fn touched(&self, group: u32) -> i64 {
+        self.touched[group as usize]
+    }
+
+    /// The groups of the rows of `columns`, made where needed; made ones also go to `made`.
+    ///
+    /// # Errors
+    /// Where a type cannot be a key.
+    pub fn intern(&mut self, columns: &[ArrayRef], rows: usize, ids: &mut Vec<u32>, made: &mut Vec<u32>) -> Result<()> {
+        self.keys.intern(columns, rows, ids, made)?;
+        self.grow();
+        Ok(())
+    }
+    /// The same for rows encoded in [`Form::Key`], all or the selected ones.
+    pub fn intern_encoded(&mut self, rows: &EncodedRows, selected: Option<&[u32]>, ids: &mut Vec<u32>, made: &mut Vec<u32>) {
+        self.keys.intern_encoded(rows, selected, ids, made);
+        self.grow();
+    }
+    /// The group of one encoded key, made where needed.
+    pub fn intern_one(&mut self, key: &[u8]) -> u32 {
+        let (id, _) = self.keys.intern_one(key);
+        self.grow();
+        id
+    }
+    fn grow(&mut self) {
+        let n = self.keys.table().bound();
+        if n > self.dirty.len() {
+            self.dirty.resize(n, false);
+            self.persisted.resize(n, false);
+            self.touched.resize(n, 0);
+            if let Some(counts) = &mut self.counts {
+                counts.resize(n, 0);
+            }
+            self.aggregates.grow(n);
+        }
+    }
+    /// Counts rows in and out of their groups, in order; says for each position whether it takes part:
+    /// a row that is taken back from an empty group was never there and is left out.
+    pub fn count_rows(&mut self, groups: &[u32], rows: Option<&[u32]>, retract: Option<&[bool]>) -> Option<Vec<bool>> {
+        let counts = self.counts.as_mut()?;
+        let retract = retract.map(|r| move |i: usize| r[rows.map_or(i, |rows| rows[i] as usize)]);
+        let mut missing = None;
+        for (i, group) in groups.iter().enumerate() {
+            let count = &mut counts[*group as usize];
+            if !retract.as_ref().is_some_and(|r| r(i)) {
+                *count += 1;
+            } else if *count > 0 {
+                *count -= 1;
+            } else {
+                missing.get_or_insert_with(|| vec![true; groups.len()])[i] = false;
+            }
+        }
+        missing
+    }
+    /// Takes rows: `groups[i]` is the group of row `rows[i]` (or row i).
+    ///
+    /// # Errors
+    /// Where the columns do not fit.
+    pub fn update(&mut self, groups: &[u32], rows: Option<&[u32]>, columns: &[ArrayRef], retract: Option<&[bool]>, now: i64) -> Result<()> {
+        self.aggregates.update(&Rows { groups, rows, args: columns, retract, sequence: self.sequence })?;
+        self.sequence += columns.first().map_or(groups.len(), |c| c.len()) as u64;
+        for group in groups {
+            self.touch(*group, now);
+        }
+        Ok(())
+    }
+    /// Marks a group as changed now.
+    pub fn touch(&mut self, group: u32, now: i64) {
+        self.touched[group as usize] = now;
+        if !self.dirty[group as usize] {
+            self.dirty[group as usize] = true;
+            self.dirty_list.push(group);
+        }
+    }
+    /// Adds one group's aggregates to another's, which came before, and removes it.
+    ///
+    /// # Errors
+    /// Where the state is broken.
+    pub fn merge(&mut self, into: u32, from: u32, now: i64) -> Result<()> {
+        self.aggregates.merge(into, from)?;
+        if let Some(counts) = &mut self.counts {
+            counts[into as usize] += counts[from as usize];
+        }
+        self.touch(into, now);
+        self.remove(from);
+        Ok(())
+    }
+    /// The result columns of these groups.
+    ///
+    /// # Errors
+    /// Where the state is broken.
+    pub fn results(&self, groups: &[u32]) -> Result<Vec<ArrayRef>> {
+        self.aggregates.results(groups)
+    }
+    /// How many sums overflowed since the last call, and one of their groups.
+    pub fn take_overflows(&mut self) -> Option<(u64, u32)> {
+        self.aggregates.take_overflows()
+    }
+    /// Empties a group without removing it.
+    pub fn reset(&mut self, group: u32) {
+        let Groups { keys, aggregates, persisted, removed, counts, .. } = self;
+        let key = keys.table().bytes(group);
+        let persisted = persisted[group as usize];
+        aggregates.clear(group, |part, entry| {
+            if persisted {
+                removed.push(Removed { key: key.to_vec(), part, entry });
+            }
+        });
+        if let Some(counts) = counts {
+            counts[group as usize] = 0;
+        }
+    }
+    /// Removes a group.
+    pub fn remove(&mut self, group: u32) {
+        self.reset(group);
+        if self.persisted[group as usize] {
+            self.removed.push(Removed { key: self.keys.table().bytes(group).to_vec(), part: GROUP, entry: Vec::new() });
+        }
+        self.persisted[group as usize] = false;
+        self.dirty[group as usize] = false;
+        self.keys.remove(group);
+    }
+
+    /// The entries that changed since the last snapshot: first those that are gone.
+    ///
+    /// # Errors
+    /// Where the state is broken.
+    pub fn snapshot(&mut self) -> Result<Vec<RecordBatch>> {
+        let mut out = Vec::new();
+        let removed = std::mem::take(&mut self.removed);
+        for chunk in removed.chunks(SNAPSHOT_ROWS) {
+            let entries: Vec<_> = chunk.iter().map(|r| (r.key.as_slice(), r.part, r.entry.as_slice(), None)).collect();
+            out.push(self.entry_batch(&entries, true)?);
+        }
+        let list = std::mem::take(&mut self.dirty_list);
+        let dirty: Vec<u32> = list.into_iter().filter(|g| std::mem::take(&mut self.dirty[*g as usize])).collect();
+        let changes = self.aggregates.take_changes();
+        for chunk in dirty.chunks(SNAPSHOT_ROWS) {
+            out.push(self.group_batch(chunk)?);
+        }
+        for chunk in changes.chunks(SNAPSHOT_ROWS) {
+            let table = self.keys.table();
+            for deleted in [true, false] {
+                let entries: Vec<_> = chunk
+                    .iter()
+                    .filter(|(_, c)| c.value.is_none() == deleted)
+                    .map(|(part, c)| (table.bytes(c.group), *part, c.key.as_slice(), c.value.as_deref()))
+                    .collect();
+                if !entries.is_empty() {
+                    out.push(self.entry_batch(&entries, deleted)?);
+                }
+            }
+        }
+        for group in dirty {
+            self.persisted[group as usize] = true;
+        }
+        Ok(out)
+    }
+
+    /// Deletion entries for everything that is persisted of these groups, which are about to be
+    /// dropped as a whole.
+    ///
+    /// # Errors
+    /// Where the state is broken.
+    pub fn into_deletions(mut self) -> Result<Vec<RecordBatch>> {
+        if self.removed.is_empty() && !self.persisted.contains(&true) {
+            return Ok(Vec::new());
+        }
+        for group in self.ids() {
+            if self.persisted[group as usize] {
+                self.remove(group);
+            }
+        }
+        self.dirty_list.clear();
+        let removed = std::mem::take(&mut self.removed);
+        removed
+            .chunks(SNAPSHOT_ROWS)
+            .map(|chunk| {
+                let entries: Vec<_> = chunk.iter().map(|r| (r.key.as_slice(), r.part, r.entry.as_slice(), None)).collect();
+                self.entry_batch(&entries, true)
+            })
+            .collect()
+    }
+
+    fn group_batch(&self, groups: &[u32]) -> Result<RecordBatch> {
+        let n = groups.len();
+        let mut columns = self.keys.columns(groups)?;
+        if self.entries {
+            columns.push(Arc::new(Int32Array::from(vec![GROUP; n])));
+            columns.push(Arc::new(BinaryArray::from_iter_values(groups.iter().map(|_| b""))));
+        }
+        columns.extend(self.aggregates.save(groups)?);
+        if self.entries {
+            columns.push(new_null_array(&DataType::Binary, n));
+            columns.push(Arc::new(Int64Array::from(vec![self.sequence as i64; n])));
+        }
+        if let Some(counts) = &self.counts {
+            columns.push(Arc::new(Int64Array::from_iter_values(groups.iter().map(|g| counts[*g as usize]))));
+        }
+        columns.push(Arc::new(Int64Array::from_iter_values(groups.iter().map(|g| self.touched[*g as usize]))));
+        columns.push(Arc::new(BooleanArray::from(vec![false; n])));
+        self.batch(columns)
+    }
+
+    /// Entries (group key, part, key in there, value); the group's own columns are NULL.
+    fn entry_batch(&self, entries: &[(&[u8], i32, &[u8], Option<&[u8]>)], deleted: bool) -> Result<RecordBatch> {
+        let n = entries.len();
+        let mut columns = decode(self.keys.types(), Form::Key, entries.iter().map(|e| e.0))?;
+        let mut rest = columns.len();
+        if self.entries {
+            columns.push(Arc::new(Int32Array::from_iter_values(entries.iter().map(|e| e.1))));
+            columns.push(Arc::new(BinaryArray::from_iter_values(entries.iter().map(|e| e.2))));
+            rest += 2;
+        }
+        let value = self.schema.index_of("entry_value").ok();
+        for (i, field) in self.schema.fields().iter().enumerate().skip(rest) {
+            columns.push(if Some(i) == value {
+                Arc::new(entries.iter().map(|e| e.3).collect::<BinaryArray>())
+            } else if i + 1 == self.schema.fields().len() {
+                Arc::new(BooleanArray::from(vec![deleted; n]))
+            } else {
+                new_null_array(field.data_type(), n)
+            });
+        }
+        self.batch(columns)
+    }
+
+    fn batch(&self, columns: Vec<ArrayRef>) -> Result<RecordBatch> {
+        RecordBatch::try_new(self.schema.clone(), columns).map_err(|e| Error::internal(format!("snapshot: {e}")))
+    }
+
+    /// Loads entries of [`Groups::schema`].
+    ///
+    /// # Errors
+    /// Where they do not fit.
+    pub fn restore(&mut self, columns: &[ArrayRef]) -> Result<()> {
+        if columns.len() != self.schema.fields().len() {
+            return Err(Error::internal("stored groups have another number of columns"));
+        }
+        let n = self.keys.types().len();
+        let rows = columns[columns.len() - 1].len();
+        let mut encoded = EncodedRows::default();
+        encoded.encode(&columns[..n], rows, Form::Key)?;
+        let deleted = columns[columns.len() - 1].as_boolean();
+        let parts = self.entries.then(|| columns[n].as_primitive::<Int32Type>());
+        let part = |row: usize| parts.map_or(GROUP, |p| p.value(row));
+        // Entries of one batch are of one kind and identify different things, so that groups can be
+        // loaded together.
+        let mut groups = Vec::new();
+        let mut group_rows = Vec::new();
+        for row in 0..rows {
+            let key = encoded.row(row);
+            match (deleted.value(row), part(row)) {
+                (true, GROUP) => {
+                    if let Some(group) = self.keys.find(key) {
+                        self.persisted[group as usize] = false;
+                        self.remove(group);
+                    }
+                }
+                (true, part) => {
+                    if let Some(group) = self.keys.find(key) {
+                        self.aggregates.load_entry(group, part, columns[n + 1].as_binary::<i32>().value(row), None)?;
+                    }
+                }
+                (false, GROUP) => {
+                    groups.push(self.intern_one(key));
+                    group_rows.push(row as u32);
+                }
+                (false, part) => {
+                    let group = self.intern_one(key);
+                    let value = columns[self.value_column()].as_binary::<i32>().value(row);
+                    self.persisted[group as usize] = true;
+                    self.aggregates.load_entry(group, part, columns[n + 1].as_binary::<i32>().value(row), Some(value))?;
+                }
+            }
+        }
+        self.load_groups(&groups, &group_rows.into(), columns)
+    }
+
+    fn value_column(&self) -> usize {
+        self.keys.types().len() + 2 + self.aggregates.types().len()
+    }
+
+    fn load_groups(&mut self, groups: &[u32], rows: &arrow_array::UInt32Array, columns: &[ArrayRef]) -> Result<()> {
+        let take = |i: usize| {
+            arrow_select::take::take(&columns[i], rows, None).map_err(|e| Error::internal(format!("stored groups: {e}")))
+        };
+        let first = self.keys.types().len() + if self.entries { 2 } else { 0 };
+        let mut at = first + self.aggregates.types().len();
+        let states = (first..at).map(take).collect::<Result<Vec<_>>>()?;
+        self.aggregates.load(groups, &states)?;
+        if self.entries {
+            let sequences = take(at + 1)?;
+            let newest = sequences.as_primitive::<Int64Type>().values().iter().max().copied().unwrap_or(0);
+            self.sequence = self.sequence.max(newest as u64);
+            at += 2;
+        }
+        if let Some(counts) = &mut self.counts {
+            for (group, n) in groups.iter().zip(take(at)?.as_primitive::<Int64Type>().values()) {
+                counts[*group as usize] = *n;
+            }
+            at += 1;
+        }
+        for (group, touched) in groups.iter().zip(take(at)?.as_primitive::<Int64Type>().values()) {
+            self.touched[*group as usize] = *touched;
+            self.persisted[*group as usize] = true;
+        }
+        Ok(())
+    }
+}
+
+fn schema(keys: &[DataType], aggregates: &Aggregates, entries: bool, retract: bool) -> SchemaRef {
+    let mut fields: Vec<Field> = keys.iter().enumerate().map(|(i, t)| Field::new(format!("key{i}"), t.clone(), true)).collect();
+    if entries {
+        fields.push(Field::new("part", DataType::Int32, true));
+        fields.push(Field::new("entry_key", DataType::Binary, true));
+    }
+    fields.extend(aggregates.types().into_iter().enumerate().map(|(i, t)| Field::new(format!("state{i}"), t, true)));
+    if entries {
+        fields.push(Field::new("entry_value", DataType::Binary, true));
+        fields.push(Field::new("arrival", DataType::Int64, true));
+    }
+    if retract {
+        fields.push(Field::new("rows", DataType::Int64, true));
+    }
+    fields.push(Field::new("touched", DataType::Int64, true));
+    fields.push(Field::new("__deleted", DataType::Boolean, true));
+    Arc::new(Schema::new(fields))
+}
