@@ -12,6 +12,7 @@ pub mod format_options;
 pub mod fencing;
 pub mod lookup;
 pub mod message;
+mod option_values;
 pub mod options;
 pub mod raw;
 pub mod registry;

@@ -70,6 +70,31 @@ pub struct OptionSpec {
     pub doc: &'static str,
 }
 
+impl OptionSpec {
+    /// An optional option without default.
+    pub const fn new(name: &'static str, kind: OptionKind, doc: &'static str) -> Self {
+        OptionSpec { name, aliases: &[], kind, default: "", required: false, doc }
+    }
+    /// It must be given.
+    #[must_use]
+    pub const fn required(mut self) -> Self {
+        self.required = true;
+        self
+    }
+    /// Its default in words.
+    #[must_use]
+    pub const fn default(mut self, default: &'static str) -> Self {
+        self.default = default;
+        self
+    }
+    /// Its other spellings.
+    #[must_use]
+    pub const fn aliases(mut self, aliases: &'static [&'static str]) -> Self {
+        self.aliases = aliases;
+        self
+    }
+}
+
 /// Kinds of option values.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum OptionKind {
@@ -109,25 +134,13 @@ impl CheckedOptions {
     pub fn with_prefix<'a>(&'a self, prefix: &'a str) -> impl Iterator<Item = (&'a str, &'a str)> {
         self.values.iter().filter_map(move |(k, v)| k.strip_prefix(prefix).map(|k| (k, v.as_str())))
     }
-    /// The options as a typed struct (serde with `deny_unknown_fields` off: names were checked
-    /// already). Numbers and booleans are given as such.
+    /// The options as a typed struct. Each field reads the option's text as its own type; options
+    /// without a field are passed over, so names are checked by [`check_options`] alone.
     ///
     /// # Errors
-    /// Where a value does not fit the struct.
+    /// Where a value does not fit the struct, or a field without default has no option.
     pub fn typed<T: DeserializeOwned>(&self) -> Result<T> {
-        let map = self
-            .values
-            .iter()
-            .map(|(k, v)| {
-                let value = match v.as_str() {
-                    "true" => serde_json::Value::Bool(true),
-                    "false" => serde_json::Value::Bool(false),
-                    t => t.parse::<i64>().map_or_else(|_| serde_json::Value::String(t.to_owned()), serde_json::Value::from),
-                };
-                (k.clone(), value)
-            })
-            .collect::<serde_json::Map<_, _>>();
-        serde_json::from_value(serde_json::Value::Object(map)).map_err(|e| Error::user(format!("options: {e}")))
+        crate::option_values::from_map(&self.values).map_err(|e| Error::user(format!("options: {e}")))
     }
 }
 
@@ -141,8 +154,7 @@ pub fn check_options(specs: &[OptionSpec], entries: &[OptionEntry]) -> Result<Ch
     let mut out = CheckedOptions::default();
     for e in entries {
         let spec = find(specs, &e.name).ok_or_else(|| unknown(specs, e))?;
-        let canonical =
-            if spec.name.ends_with('*') { e.name.clone() } else { spec.name.to_owned() };
+        let canonical = if spec.name.ends_with('*') { e.name.clone() } else { spec.name.to_owned() };
         let value = check_value(spec, e)?;
         if spec.kind == OptionKind::Ignored {
             out.notes.push(format!("option '{}' has no effect here: {}", e.name, spec.doc));
@@ -170,7 +182,8 @@ fn find<'a>(specs: &'a [OptionSpec], name: &str) -> Option<&'a OptionSpec> {
 }
 
 fn unknown(specs: &[OptionSpec], e: &OptionEntry) -> Error {
-    let names: Vec<&str> = specs.iter().flat_map(|s| std::iter::once(s.name).chain(s.aliases.iter().copied())).collect();
+    let names: Vec<&str> =
+        specs.iter().flat_map(|s| std::iter::once(s.name).chain(s.aliases.iter().copied())).collect();
     let error = Error::user(format!("unknown option '{}'", e.name)).at(e.span);
     match nearest(&e.name, names.iter().copied()) {
         Some(n) => error.help(format!("did you mean '{n}'?")),
@@ -256,8 +269,22 @@ mod tests {
 
     const SPECS: &[OptionSpec] = &[
         OptionSpec { name: "topic", aliases: &[], kind: OptionKind::Text, default: "", required: true, doc: "" },
-        OptionSpec { name: "properties.*", aliases: &[], kind: OptionKind::Text, default: "", required: false, doc: "" },
-        OptionSpec { name: "flush", aliases: &[], kind: OptionKind::Duration, default: "1 s", required: false, doc: "" },
+        OptionSpec {
+            name: "properties.*",
+            aliases: &[],
+            kind: OptionKind::Text,
+            default: "",
+            required: false,
+            doc: "",
+        },
+        OptionSpec {
+            name: "flush",
+            aliases: &[],
+            kind: OptionKind::Duration,
+            default: "1 s",
+            required: false,
+            doc: "",
+        },
     ];
 
     fn entry(name: &str, value: &str) -> OptionEntry {
@@ -274,7 +301,8 @@ mod tests {
     #[test]
     fn checks_kinds_and_required() {
         assert!(check_options(SPECS, &[]).is_err());
-        let ok = check_options(SPECS, &[entry("topic", "t"), entry("properties.a.b", "1"), entry("flush", "2 s")]).unwrap();
+        let ok =
+            check_options(SPECS, &[entry("topic", "t"), entry("properties.a.b", "1"), entry("flush", "2 s")]).unwrap();
         assert_eq!(ok.get("flush"), Some("2000"));
         assert_eq!(ok.with_prefix("properties.").collect::<Vec<_>>(), vec![("a.b", "1")]);
         assert!(check_options(SPECS, &[entry("topic", "t"), entry("flush", "soon")]).is_err());
@@ -284,6 +312,8 @@ mod tests {
     #[test]
     fn secrets_never_print() {
         assert_eq!(format!("{:?} {}", Secret::new("hunter2"), Secret::new("hunter2")), "*** ***");
-        assert!(is_secret_name("properties.sasl.jaas.config") && is_secret_name("passWord") && !is_secret_name("topic"));
+        assert!(
+            is_secret_name("properties.sasl.jaas.config") && is_secret_name("passWord") && !is_secret_name("topic")
+        );
     }
 }

@@ -105,6 +105,10 @@ pub struct TableBinding {
     pub source: SourceChanges,
     /// What a sink does with changes.
     pub sink: SinkChanges,
+    /// Columns that a sink writes with a new key but leaves alone where the key exists.
+    pub not_updated: Vec<String>,
+    /// Where the key exists, a NULL leaves the column as it is.
+    pub null_keeps: bool,
     /// How a message sink chooses the partition.
     pub partitioner: Partitioner,
     /// A zone of the table's own (`timeZone`).
@@ -131,6 +135,8 @@ impl TableBinding {
             bound: None,
             source: SourceChanges::Append,
             sink: SinkChanges::AppendOnly,
+            not_updated: Vec::new(),
+            null_keeps: false,
             partitioner: Partitioner::ByKey,
             time_zone: None,
             lookup: LookupOptions::default(),
