@@ -2,6 +2,7 @@
 
 mod changes;
 pub mod group_aggregate;
+pub mod sink;
 
 use tidegate_core::{Error, Result};
 use tidegate_plan::{Node, Op, Plan};

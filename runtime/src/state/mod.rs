@@ -7,6 +7,7 @@ pub mod byte_table;
 pub mod bytes_column;
 pub mod codec;
 pub mod decode;
+pub mod entries;
 pub mod distinct;
 pub mod groups;
 pub mod keys;
