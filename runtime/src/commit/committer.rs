@@ -1,4 +1,4 @@
-//! The committers of a job: one a lane.
+//! The committers of a job: one task a lane, started together, stopped together.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -8,8 +8,11 @@ use tidegate_core::registry::Opener;
 use tidegate_core::sink::OpenSink;
 use tidegate_core::{Error, Result};
 use tokio::sync::watch;
+use tokio::task::JoinSet;
 
+use super::board::Board;
 use super::progress::Progress;
+use super::start::{Context, drain_removed, reach};
 use crate::store::Store;
 
 /// What happens to a row that the target refuses after it has been decided.
@@ -53,43 +56,81 @@ impl Default for CommitOptions {
 
 /// The running committers.
 pub struct Committers {
-    progress: watch::Receiver<Progress>,
+    store: Store,
+    board: Arc<Board>,
+    stop: watch::Sender<bool>,
+    lanes: JoinSet<()>,
+    publisher: tokio::task::AbortHandle,
 }
 
-/// Opens every sink that is not in `opened`, drains removed sinks, reads all fences, refuses or
-/// claims, and starts applying in the background. Call it once after [`Store::open`], before epoch 0
-/// is decided. A sink that cannot be reached does not stop the others and is tried again for good.
+/// Opens every sink that is not in `opened`, reads all fences, refuses or claims, drains removed
+/// sinks, and starts applying in the background. Call it once after [`Store::open`], before epoch 0
+/// is decided. A sink that cannot be reached does not stop the others and is tried again for good;
+/// only a removed sink that has rows to apply is waited for.
 ///
 /// # Errors
-/// A fence that must not be taken over; a removed sink that cannot be drained.
+/// A fence that must not be taken over; a table that cannot be opened whatever one waits.
 pub async fn start_committers(
     store: Arc<Store>,
     opener: Arc<dyn Opener>,
     opened: BTreeMap<String, OpenSink>,
     options: CommitOptions,
 ) -> Result<Committers> {
-    let _ = (store, opener, opened, options);
-    Err(Error::internal("being written"))
+    let store = (*store).clone();
+    let sinks = store.sinks();
+    let board = Arc::new(Board::new(store.clone(), sinks.iter().flat_map(|s| s.lanes.clone())));
+    let (stop, stopping) = watch::channel(false);
+    let context = Context { store: store.clone(), opener, options: Arc::new(options), board: board.clone(), stop: stopping };
+    let targets = reach(&context, sinks, opened).await?;
+    drain_removed(&context, &targets).await?;
+    let publisher = {
+        let board = board.clone();
+        tokio::spawn(async move { board.keep_publishing().await }).abort_handle()
+    };
+    let mut lanes = JoinSet::new();
+    for target in targets.into_iter().filter(|t| !t.view.removed) {
+        target.spawn(&context, &mut lanes);
+    }
+    Ok(Committers { store, board, stop, lanes, publisher })
 }
 
 impl Committers {
     /// Changes of progress; `failed` set means that the job has to stop.
     pub fn progress(&self) -> watch::Receiver<Progress> {
-        self.progress.clone()
+        self.board.subscribe()
     }
+
     /// Waits until every sink has applied this epoch.
     ///
     /// # Errors
     /// What stopped the committers.
     pub async fn wait_applied(&self, epoch: u64) -> Result<()> {
-        let _ = epoch;
-        Err(Error::internal("being written"))
+        let mut progress = self.board.subscribe();
+        let done = progress.wait_for(|p| p.failed.is_some() || p.applied_epoch.is_some_and(|e| e >= epoch)).await;
+        let failed = done.map_err(|_| Error::internal("the committers are gone"))?.failed.clone();
+        failed.map_or(Ok(()), Err)
     }
+
     /// Stops after the applies that are under way and makes the applied positions durable.
     ///
     /// # Errors
     /// What stopped the committers before, or of the store.
-    pub async fn shutdown(self) -> Result<()> {
-        Err(Error::internal("being written"))
+    pub async fn shutdown(mut self) -> Result<()> {
+        self.stop.send_replace(true);
+        while self.lanes.join_next().await.is_some() {}
+        self.publisher.abort();
+        self.board.publish();
+        let store = self.store.clone();
+        let persisted = tokio::task::spawn_blocking(move || store.persist_applied())
+            .await
+            .map_err(|e| Error::internal(format!("committers: {e}")))?;
+        self.board.failure().map_or(persisted, Err)
+    }
+}
+
+impl Drop for Committers {
+    fn drop(&mut self) {
+        self.stop.send_replace(true);
+        self.publisher.abort();
     }
 }

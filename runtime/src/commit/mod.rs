@@ -1,7 +1,27 @@
-//! Applying what has been decided.
+//! Applying what has been decided: the second half of exactly once.
+//!
+//! Where to find a step:
+//! - reading all fences, refusing before any is claimed: [`start`] (the calls), [`admission`] and
+//!   [`verify`] (the rules, pure)
+//! - claim, apply, doubt, replaced: [`protocol`] (the rules, pure), `fenced` (the calls)
+//! - sinks without a fence: `plain`; with a native two-phase commit: `two_phase`
+//! - removed sinks: [`start::drain_removed`]
+//! - starting, stopping, waiting: [`committer`]; how far it is: [`progress`], [`board`]
+//! - cutting decided rows into units, refused rows: [`crate::store::lanes`]
 
+pub mod admission;
+pub mod board;
 pub mod committer;
+mod fenced;
+mod lane;
+mod plain;
 pub mod progress;
+pub mod protocol;
+pub mod start;
+mod two_phase;
+pub mod verify;
+#[cfg(test)]
+mod tests;
 
 pub use committer::{CommitOptions, Committers, OnReject, start_committers};
 pub use progress::{Progress, SinkProgress};

@@ -200,6 +200,10 @@ impl Store {
         let ledger = self.inner.ledger.read();
         (ledger.run.clone(), ledger.incarnation.clone())
     }
+    /// Wall clock, ms.
+    pub fn now_millis(&self) -> i64 {
+        self.inner.clock.now_millis()
+    }
     /// The error after which nothing works any more.
     pub fn failure(&self) -> Option<Error> {
         self.inner.health.failure().cloned()
