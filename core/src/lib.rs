@@ -11,6 +11,7 @@ pub mod error;
 pub mod format_options;
 pub mod fencing;
 pub mod lookup;
+pub mod lookup_options;
 pub mod message;
 mod option_values;
 pub mod options;

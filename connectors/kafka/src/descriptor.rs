@@ -1,0 +1,16 @@
+//! Names, options and meaning of Kafka tables; no client.
+
+mod blink;
+mod flink;
+mod metadata;
+mod offsets;
+mod uflink;
+mod upsert;
+
+pub use blink::{Blink, BlinkOptions};
+pub use flink::{Flink, FlinkOptions};
+pub use uflink::{UFlink, UFlinkOptions};
+pub use upsert::Upsert;
+
+#[cfg(test)]
+mod tests;
