@@ -67,6 +67,26 @@ impl Varying {
             }
             None => self.nulls.append_null(),
         }
+        self.end();
+    }
+    /// Appends `data[start..end]`. Short texts are the rule: they are copied with what follows them,
+    /// at a fixed width, and cut.
+    #[inline(always)]
+    pub(crate) fn append_range(&mut self, data: &[u8], start: usize, end: usize) {
+        const WIDE: usize = 32;
+        let from = self.values.len();
+        match data.get(start..start + WIDE) {
+            Some(wide) if end - start <= WIDE => {
+                self.values.extend_from_slice(wide);
+                self.values.truncate(from + end - start);
+            }
+            _ => self.values.extend_from_slice(data.get(start..end).unwrap_or(&[])),
+        }
+        self.nulls.append_non_null();
+        self.end();
+    }
+    #[inline(always)]
+    fn end(&mut self) {
         // A batch is below 4 GiB by contract and unescaping shortens; past 2 GiB the array is refused.
         self.offsets.push(i32::try_from(self.values.len()).unwrap_or(i32::MAX));
     }
@@ -87,17 +107,14 @@ impl Varying {
         self.too_long()?;
         let nulls = self.nulls.finish();
         let offsets = OffsetBuffer::new(ScalarBuffer::from(self.offsets));
-        if simdutf8::basic::from_utf8(&self.values).is_ok() {
-            let values = arrow_buffer::Buffer::from_vec(self.values);
-            match StringArray::try_new(offsets.clone(), values.clone(), nulls.clone()) {
-                Ok(array) => return Ok(array),
-                // A character cut in two by a row's end.
-                Err(_) => self.values = values.to_vec(),
-            }
+        // Arrow checks the text as a whole, and that no row's end cuts a character in two.
+        let values = arrow_buffer::Buffer::from_vec(self.values);
+        if let Ok(array) = StringArray::try_new(offsets.clone(), values.clone(), nulls.clone()) {
+            return Ok(array);
         }
-        let mut repaired = Varying::new(offsets.len(), self.values.len() + 64);
+        let mut repaired = Varying::new(offsets.len(), values.len() + 64);
         for (row, range) in offsets.windows(2).enumerate() {
-            let bytes = &self.values[range[0] as usize..range[1] as usize];
+            let bytes = &values[range[0] as usize..range[1] as usize];
             let text = String::from_utf8_lossy(bytes);
             if matches!(text, std::borrow::Cow::Owned(_)) {
                 invalid(row);

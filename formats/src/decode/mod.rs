@@ -14,6 +14,7 @@ pub(crate) mod cast;
 mod column;
 mod csv;
 mod field;
+mod fill;
 mod filter;
 mod problem;
 mod raw;

@@ -36,10 +36,10 @@ impl Table {
         let columns = |root: Root| -> Vec<Column> {
             let mut out = Vec::new();
             for f in &self.fields {
-                if let FieldSource::Column { root: r, path } = &f.from {
-                    if *r == root {
-                        out.push(Column::new(path[0].clone(), f.data_type.clone()));
-                    }
+                if let FieldSource::Column { root: r, path } = &f.from
+                    && *r == root
+                {
+                    out.push(Column::new(path[0].clone(), f.data_type.clone()));
                 }
             }
             out

@@ -7,9 +7,8 @@ use tidegate_core::raw::RawBatch;
 use tidegate_core::scan::{Metadata, TimeUnit};
 use tidegate_core::types::SqlType;
 
-use super::column::ColumnBuilder;
 use super::field::{ChainEnd, Field, How, Last, Source};
-use super::problem::{OnBad, Problems};
+use super::problem::OnBad;
 use super::read::Reader;
 use super::{cast, csv, raw, typed};
 use crate::json::number::java_text;
@@ -93,10 +92,8 @@ impl<'a> Chunk<'a> {
             let reader = &self.readers[*reader];
             let (value, bytes) = reader.value(&self.raw.data, row, *slot);
             let plain = matches!(value.kind, Kind::Int | Kind::Text) && field.plain_digits && !reader.slow[row];
-            if plain {
-                if let Some(n) = digits(bytes).filter(|n| field.in_range(*n)) {
-                    return Ok(Some(n));
-                }
+            if plain && let Some(n) = digits(bytes).filter(|n| field.in_range(*n)) {
+                return Ok(Some(n));
             }
         }
         match self.value(field, row, record)? {
@@ -168,32 +165,6 @@ impl<'a> Chunk<'a> {
         let value = if field.data_type.ty.is_timestamp() { Scalar::Micros(n) } else { Scalar::Int(n) };
         super::to_millis(&value, unit)
     }
-
-    /// Converts a field of all rows.
-    pub(crate) fn append_column(
-        &self,
-        index: usize,
-        field: &Field,
-        builder: &mut ColumnBuilder,
-        first_row: usize,
-        problems: &mut Problems,
-    ) {
-        let raw = matches!(&field.source, Source::Slot { how: How::Raw { .. }, .. });
-        for (row, record) in self.records.iter().enumerate() {
-            let appended = match &mut *builder {
-                ColumnBuilder::Text(b) => self.text(field, row, *record as usize).map(|t| b.append(t.as_deref())),
-                ColumnBuilder::Bytes(b) if raw => {
-                    self.text(field, row, *record as usize).map(|t| b.append(t.as_deref()))
-                }
-                b if field.data_type.ty.is_integer() => self.int(field, row, *record as usize).map(|n| b.append_int(n)),
-                b => self.value(field, row, *record as usize).map(|d| b.append(&d)),
-            };
-            if let Err(bad) = appended {
-                builder.append(&Datum::Scalar(Scalar::Null));
-                problems.field(bad.on, *record, (first_row + row) as u32, index, bad.reason);
-            }
-        }
-    }
 }
 
 /// A short run of digits with an optional minus, the usual form of a number; `None` leaves it to the
@@ -208,7 +179,12 @@ pub(crate) fn digits(bytes: &[u8]) -> Option<i64> {
         return None;
     }
     let mut n = 0_i64;
-    for b in digits {
+    let mut rest = digits;
+    while let Some((eight, tail)) = rest.split_first_chunk::<8>() {
+        n = n * 100_000_000 + eight_digits(u64::from_le_bytes(*eight))?;
+        rest = tail;
+    }
+    for b in rest {
         let d = b.wrapping_sub(b'0');
         if d > 9 {
             return None;
@@ -216,6 +192,21 @@ pub(crate) fn digits(bytes: &[u8]) -> Option<i64> {
         n = n * 10 + i64::from(d);
     }
     Some(if negative { -n } else { n })
+}
+
+/// Eight ASCII digits, the first in the lowest byte; pairs, then fours, then all at once.
+#[inline]
+fn eight_digits(w: u64) -> Option<i64> {
+    const ZEROS: u64 = 0x3030_3030_3030_3030;
+    const HIGH: u64 = 0xf0f0_f0f0_f0f0_f0f0;
+    const SIXES: u64 = 0x0606_0606_0606_0606;
+    if w & HIGH != ZEROS || w.wrapping_add(SIXES) & HIGH != ZEROS {
+        return None;
+    }
+    let digits = w - ZEROS;
+    let pairs = (digits * 10 + (digits >> 8)) & 0x00ff_00ff_00ff_00ff;
+    let fours = (pairs * 100 + (pairs >> 16)) & 0x0000_ffff_0000_ffff;
+    Some(((fours * 10_000 + (fours >> 32)) & 0xffff_ffff) as i64)
 }
 
 /// The text at the end of a chain, before its cast.
@@ -293,5 +284,31 @@ pub(crate) fn bounds(ty: &SqlType) -> (i64, i64) {
         SqlType::SmallInt => (i64::from(i16::MIN), i64::from(i16::MAX)),
         SqlType::Int => (i64::from(i32::MIN), i64::from(i32::MAX)),
         _ => (i64::MIN, i64::MAX),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn digits_are_read_eight_at_a_time() {
+        for n in [0, 7, -1, 12_345_678, 99_999_999, 1_598_486_400_123, -123_456_789_012_345_678] {
+            assert_eq!(digits(n.to_string().as_bytes()), Some(n));
+        }
+        for bad in [
+            "",
+            "-",
+            "1234567a",
+            "a2345678",
+            "1234567:",
+            "/2345678",
+            "+5",
+            " 5",
+            "1234567890123456789",
+            "12345678\u{1}",
+        ] {
+            assert_eq!(digits(bad.as_bytes()), None, "{bad}");
+        }
     }
 }

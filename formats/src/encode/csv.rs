@@ -3,22 +3,14 @@
 //! NULL is the null literal, or nothing. A text is quoted where it holds the delimiter, a quote, a
 //! line end or blanks at its ends. Arrays are joined by `;`. Instants are written in UTC with `Z`.
 
-use std::fmt::Write as _;
-
-use arrow_array::cast::AsArray;
-use arrow_array::types::{
-    Date32Type, Decimal128Type, Float32Type, Float64Type, Int8Type, Int16Type, Int32Type, Int64Type,
-    Time32MillisecondType, TimestampMicrosecondType,
-};
-use arrow_array::{Array, ArrayRef, RecordBatch};
+use arrow_array::RecordBatch;
 use base64::Engine as _;
-use tidegate_core::Dialect;
 use tidegate_core::error::{Error, Result};
 use tidegate_core::table::CsvFormat;
 use tidegate_core::types::{Column, SqlType};
 
 use super::Output;
-use crate::text::zone::Zone;
+use super::cells::{self, Cells};
 use crate::text::{decimal, number, timestamp};
 
 /// Writes rows as lines.
@@ -29,7 +21,7 @@ pub(crate) struct CsvWriter {
 }
 
 impl CsvWriter {
-    pub(crate) fn new(format: CsvFormat, columns: &[Column], _dialect: Dialect, _zone: Zone) -> Result<Self> {
+    pub(crate) fn new(format: CsvFormat, columns: &[Column]) -> Result<Self> {
         for column in columns {
             let element = if let SqlType::Array(e) = &column.data_type.ty { &e.ty } else { &column.data_type.ty };
             if matches!(element, SqlType::Array(_) | SqlType::Map(..) | SqlType::Row(_)) {
@@ -45,18 +37,18 @@ impl CsvWriter {
         let mut text = String::new();
         let mut delimiter = [0; 4];
         let delimiter = self.format.delimiter.encode_utf8(&mut delimiter).as_bytes();
+        let cells = cells::of_batch(rows, &self.columns)?;
         for row in 0..rows.num_rows() {
-            for (i, column) in self.columns.iter().enumerate() {
+            for (i, cell) in cells.iter().enumerate() {
                 if i > 0 {
                     out.bytes.extend_from_slice(delimiter);
                 }
-                let array = rows.column(i);
-                if array.is_null(row) {
+                if cell.is_null(row) {
                     out.bytes.extend_from_slice(self.format.null_literal.as_deref().unwrap_or("").as_bytes());
                     continue;
                 }
                 text.clear();
-                write_cell(array, &column.data_type.ty, row, &mut text)?;
+                write_cell(cell, row, &mut text);
                 self.field(&text, &mut out.bytes);
             }
             out.end_row();
@@ -94,71 +86,70 @@ impl CsvWriter {
 }
 
 /// Appends the text of a value that is not NULL.
-fn write_cell(array: &ArrayRef, ty: &SqlType, row: usize, out: &mut String) -> Result<()> {
-    let wrong = || Error::internal(format!("{ty} in an Arrow array of {}", array.data_type()));
-    match ty {
-        SqlType::Null => {}
-        SqlType::Boolean => {
-            out.push_str(if array.as_boolean_opt().ok_or_else(wrong)?.value(row) { "true" } else { "false" })
-        }
-        SqlType::TinyInt => {
-            number::write_integer(out, i64::from(array.as_primitive_opt::<Int8Type>().ok_or_else(wrong)?.value(row)))
-        }
-        SqlType::SmallInt => {
-            number::write_integer(out, i64::from(array.as_primitive_opt::<Int16Type>().ok_or_else(wrong)?.value(row)))
-        }
-        SqlType::Int => {
-            number::write_integer(out, i64::from(array.as_primitive_opt::<Int32Type>().ok_or_else(wrong)?.value(row)))
-        }
-        SqlType::BigInt | SqlType::IntervalYearMonth | SqlType::IntervalDayTime => {
-            number::write_integer(out, array.as_primitive_opt::<Int64Type>().ok_or_else(wrong)?.value(row));
-        }
-        SqlType::Float => {
-            number::write_float(out, array.as_primitive_opt::<Float32Type>().ok_or_else(wrong)?.value(row))
-        }
-        SqlType::Double => {
-            number::write_double(out, array.as_primitive_opt::<Float64Type>().ok_or_else(wrong)?.value(row))
-        }
-        SqlType::Decimal(_, s) => {
-            decimal::write_decimal(out, array.as_primitive_opt::<Decimal128Type>().ok_or_else(wrong)?.value(row), *s);
-        }
-        SqlType::Date => {
-            timestamp::write_date(out, i64::from(array.as_primitive_opt::<Date32Type>().ok_or_else(wrong)?.value(row)))
-        }
-        SqlType::Time(_) => {
-            let ms = array.as_primitive_opt::<Time32MillisecondType>().ok_or_else(wrong)?.value(row);
-            timestamp::write_time(out, i64::from(ms) * 1000, 0);
-        }
-        SqlType::Timestamp(_) | SqlType::TimestampLtz(_) => {
-            timestamp::write_timestamp(
-                out,
-                array.as_primitive_opt::<TimestampMicrosecondType>().ok_or_else(wrong)?.value(row),
-                0,
-            );
-            if matches!(ty, SqlType::TimestampLtz(_)) {
+fn write_cell(cell: &Cells<'_>, row: usize, out: &mut String) {
+    match cell {
+        Cells::Bool(a) => out.push_str(if a.value(row) { "true" } else { "false" }),
+        Cells::Int8(a) => number::write_integer(out, i64::from(a.value(row))),
+        Cells::Int16(a) => number::write_integer(out, i64::from(a.value(row))),
+        Cells::Int32(a) => number::write_integer(out, i64::from(a.value(row))),
+        Cells::Int64(a) => number::write_integer(out, a.value(row)),
+        Cells::Float(a) => number::write_float(out, a.value(row)),
+        Cells::Double(a) => number::write_double(out, a.value(row)),
+        Cells::Decimal(a, scale) => decimal::write_decimal(out, a.value(row), *scale),
+        Cells::Date(a) => timestamp::write_date(out, i64::from(a.value(row))),
+        Cells::Time(a) => timestamp::write_time(out, i64::from(a.value(row)) * 1000, 0),
+        Cells::Timestamp(a, instant) => {
+            timestamp::write_timestamp(out, a.value(row), 0);
+            if *instant {
                 out.push('Z');
             }
         }
-        SqlType::Char(_) | SqlType::VarChar(_) => {
-            out.push_str(array.as_string_opt::<i32>().ok_or_else(wrong)?.value(row))
-        }
-        SqlType::Binary(_) | SqlType::VarBinary(_) => {
-            let bytes = array.as_binary_opt::<i32>().ok_or_else(wrong)?.value(row);
-            let encoded = base64::engine::general_purpose::STANDARD.encode(bytes);
-            write!(out, "{encoded}").map_err(|e| Error::internal(e.to_string()))?;
-        }
-        SqlType::Array(element) => {
-            let items = array.as_list_opt::<i32>().ok_or_else(wrong)?.value(row);
-            for i in 0..items.len() {
-                if i > 0 {
+        Cells::Text(a) => out.push_str(a.value(row)),
+        Cells::Bytes(a) => base64::engine::general_purpose::STANDARD.encode_string(a.value(row), out),
+        Cells::List(a, items) => {
+            let range = a.value_offsets()[row] as usize..a.value_offsets()[row + 1] as usize;
+            for i in range.clone() {
+                if i > range.start {
                     out.push(';');
                 }
                 if !items.is_null(i) {
-                    write_cell(&items, &element.ty, i, out)?;
+                    write_cell(items, i, out);
                 }
             }
         }
-        SqlType::Map(..) | SqlType::Row(_) => return Err(wrong()),
+        // The constructor has refused the others.
+        Cells::Null | Cells::Map(..) | Cells::Row(..) => {}
     }
-    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::{column, encode, rows};
+    use super::*;
+    use tidegate_core::table::Format;
+
+    #[test]
+    fn quotes_where_needed() {
+        let columns = [column("s", SqlType::STRING), column("n", SqlType::Int)];
+        let rows = rows(
+            &columns,
+            &[r#"{"s":"a,b","n":1}"#, r#"{"s":"say \"hi\""}"#, r#"{"s":"","n":2}"#, r#"{"n":3}"#, r#"{"s":"中"}"#],
+        );
+        assert_eq!(
+            encode(&Format::Csv(CsvFormat::default()), &columns, &rows),
+            ["\"a,b\",1", "\"say \"\"hi\"\"\",", "\"\",2", ",3", "中,"]
+        );
+        let format =
+            CsvFormat { delimiter: '\t', quote: None, null_literal: Some("n/a".into()), ..CsvFormat::default() };
+        assert_eq!(
+            encode(&Format::Csv(format), &columns, &rows),
+            ["a,b\t1", "say \"hi\"\tn/a", "\t2", "n/a\t3", "中\tn/a"]
+        );
+    }
+
+    #[test]
+    fn rows_are_refused() {
+        let row = column("r", SqlType::Row(vec![column("x", SqlType::Int)]));
+        assert!(CsvWriter::new(CsvFormat::default(), &[row]).is_err());
+    }
 }

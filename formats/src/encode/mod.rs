@@ -6,6 +6,7 @@
 //! | csv | a line without line end |
 //! | raw | its only column's bytes; NULL stays NULL |
 
+mod cells;
 mod csv;
 mod json;
 mod raw;
@@ -16,8 +17,6 @@ use tidegate_core::Dialect;
 use tidegate_core::error::{Error, Result};
 use tidegate_core::table::Format;
 use tidegate_core::types::Column;
-
-use crate::text::zone::Zone;
 
 /// Turns rows into the keys or values of messages. Keeps buffers from batch to batch.
 #[derive(Debug)]
@@ -54,16 +53,15 @@ pub struct EncodeError {
 }
 
 impl Encoder {
-    /// For a format and the columns of the rows, in order. `zone` is the session's: instants are
-    /// written in UTC by json and csv, so it only matters to formats that say otherwise.
+    /// For a format and the columns of the rows, in order. Dialect and session zone are for formats
+    /// that depend on them; these three do not: instants are written in UTC.
     ///
     /// # Errors
     /// Where the format cannot write the columns.
-    pub fn new(format: &Format, columns: &[Column], dialect: Dialect, zone: &str) -> Result<Encoder> {
-        let zone = if zone.is_empty() { Zone::utc() } else { Zone::named(zone)? };
+    pub fn new(format: &Format, columns: &[Column], _dialect: Dialect, _zone: &str) -> Result<Encoder> {
         let way = match format {
             Format::Json(f) => Way::Json(json::JsonWriter::new(f.clone(), columns)?),
-            Format::Csv(f) => Way::Csv(csv::CsvWriter::new(f.clone(), columns, dialect, zone)?),
+            Format::Csv(f) => Way::Csv(csv::CsvWriter::new(f.clone(), columns)?),
             Format::Raw(f) => Way::Raw(raw::RawWriter::new(f, columns)?),
         };
         Ok(Encoder { columns: columns.to_vec(), way, size: 0 })
@@ -134,5 +132,124 @@ impl Output {
         let values = BinaryArray::try_new(offsets, self.bytes.into(), self.nulls.finish())
             .map_err(|e| Error::internal(e.to_string()))?;
         Ok(Encoded { values, errors: self.errors })
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    //! Rows for tests are written as JSON and decoded.
+
+    use tidegate_core::table::{JsonFormat, MapNullKey, RawFormat, TimestampText};
+    use tidegate_core::types::SqlType;
+
+    use super::*;
+    use crate::decode::tests::{Table, column as field};
+
+    pub(crate) fn column(name: &str, ty: SqlType) -> Column {
+        Column::new(name, ty.nullable())
+    }
+
+    pub(crate) fn rows(columns: &[Column], texts: &[&str]) -> RecordBatch {
+        let fields = columns.iter().map(|c| field(&c.name, c.data_type.ty.clone())).collect();
+        let decoded = Table::of(Format::Json(JsonFormat::default()), fields).decode(texts);
+        assert_eq!(decoded.errors, []);
+        decoded.rows
+    }
+
+    pub(crate) fn encode(format: &Format, columns: &[Column], rows: &RecordBatch) -> Vec<String> {
+        let encoded = Encoder::new(format, columns, Dialect::Flink, "UTC").unwrap().encode(rows).unwrap();
+        assert_eq!(encoded.errors, []);
+        encoded.values.iter().map(|v| v.map_or("-".to_owned(), |v| String::from_utf8_lossy(v).into_owned())).collect()
+    }
+
+    fn json(edit: impl FnOnce(&mut JsonFormat)) -> Format {
+        let mut format = JsonFormat::default();
+        edit(&mut format);
+        Format::Json(format)
+    }
+
+    #[test]
+    fn json_of_every_type() {
+        let int = || SqlType::Int.nullable();
+        let columns = [
+            column("b", SqlType::Boolean),
+            column("t", SqlType::TinyInt),
+            column("d", SqlType::Double),
+            column("f", SqlType::Float),
+            column("e", SqlType::Decimal(20, 3)),
+            column("ts", SqlType::Timestamp(3)),
+            column("z", SqlType::TimestampLtz(3)),
+            column("dt", SqlType::Date),
+            column("tm", SqlType::Time(3)),
+            column("r", SqlType::Row(vec![column("x", SqlType::Int), column("y", SqlType::STRING)])),
+            column("a", SqlType::Array(Box::new(int()))),
+            column("m", SqlType::Map(Box::new(SqlType::STRING.not_null()), Box::new(int()))),
+        ];
+        let text = concat!(
+            r#"{"b":true,"t":-5,"d":5.0,"f":0.1,"e":10.5,"ts":"2020-08-27 00:00:00","z":"2020-08-27 00:00:00.12Z","#,
+            r#""dt":"2020-08-27","tm":"01:02:03.5","r":{"x":1,"y":null},"a":[1,null],"m":{"k":1}}"#
+        );
+        let nulls = r#"{"b":null,"t":null,"d":null,"f":null,"e":null,"ts":null,"z":null,"dt":null,"tm":null,"r":null,"a":null,"m":null}"#;
+        let batch = rows(&columns, &[text, "{}"]);
+        assert_eq!(encode(&json(|_| {}), &columns, &batch), [text, nulls]);
+        assert_eq!(encode(&json(|f| f.omit_nulls = true), &columns, &batch)[1], "{}");
+        let iso = encode(&json(|f| f.timestamps = TimestampText::Iso8601), &columns, &batch);
+        assert!(iso[0].contains(r#""ts":"2020-08-27T00:00:00","z":"2020-08-27T00:00:00.12Z""#), "{}", iso[0]);
+    }
+
+    #[test]
+    fn json_decimals() {
+        let columns = [column("e", SqlType::Decimal(30, 9))];
+        let batch = rows(
+            &columns,
+            &[
+                r#"{"e":0.000000027}"#,
+                r#"{"e":454621864049246170}"#,
+                r#"{"e":-123.456789}"#,
+                r#"{"e":0}"#,
+                r#"{"e":100.5}"#,
+            ],
+        );
+        assert_eq!(
+            encode(&json(|_| {}), &columns, &batch),
+            [
+                r#"{"e":2.7E-8}"#,
+                r#"{"e":4.5462186404924617E+17}"#,
+                r#"{"e":-123.456789}"#,
+                r#"{"e":0}"#,
+                r#"{"e":100.5}"#
+            ]
+        );
+        let plain = encode(&json(|f| f.plain_decimals = true), &columns, &batch);
+        assert_eq!(plain[..2], [r#"{"e":0.000000027}"#, r#"{"e":454621864049246170}"#]);
+    }
+
+    #[test]
+    fn json_null_keys() {
+        use arrow_array::builder::{Int32Builder, MapBuilder, StringBuilder};
+        let ty = SqlType::Map(Box::new(SqlType::STRING.nullable()), Box::new(SqlType::Int.nullable()));
+        let columns = [column("m", ty)];
+        let mut builder = MapBuilder::new(None, StringBuilder::new(), Int32Builder::new());
+        for (key, value) in [("a", 1), ("b", 2), ("a", 3)] {
+            builder.keys().append_value(key);
+            builder.values().append_value(value);
+        }
+        builder.append(true).unwrap();
+        let batch = RecordBatch::try_from_iter([("m", std::sync::Arc::new(builder.finish()) as arrow_array::ArrayRef)])
+            .unwrap();
+        assert_eq!(encode(&json(|_| {}), &columns, &batch), [r#"{"m":{"a":3,"b":2}}"#]);
+        assert_eq!(encode(&json(|f| f.map_null_key = MapNullKey::Drop), &columns, &batch), [r#"{"m":{"a":3,"b":2}}"#]);
+    }
+
+    #[test]
+    fn raw_is_one_column() {
+        let columns = [column("s", SqlType::STRING)];
+        let batch = rows(&columns, &[r#"{"s":"x"}"#, "{}"]);
+        assert_eq!(encode(&Format::Raw(RawFormat::default()), &columns, &batch), ["x", "-"]);
+        let two = [columns[0].clone(), column("n", SqlType::Int)];
+        assert!(Encoder::new(&Format::Raw(RawFormat::default()), &two, Dialect::Flink, "").is_err());
+        let n = [column("n", SqlType::Int)];
+        let encoded = encode(&Format::Raw(RawFormat { little_endian: true }), &n, &rows(&n, &[r#"{"n":65}"#]));
+        assert_eq!(encoded, ["A\0\0\0"]);
     }
 }

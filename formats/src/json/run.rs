@@ -183,12 +183,12 @@ impl Pass<'_, '_> {
     /// A member name and its colon: the node it leads to.
     #[inline(always)]
     fn name(&mut self, node: u32, turn: &mut usize) -> Result<u32, Broken> {
-        if let Some(expected) = self.runner.layouts[node as usize].get(*turn) {
-            if expected.is_at(self.s.data, self.s.pos) {
-                self.s.pos += expected.bytes.len();
-                *turn += 1;
-                return Ok(expected.node);
-            }
+        if let Some(expected) = self.runner.layouts[node as usize].get(*turn)
+            && expected.is_at(self.s.data, self.s.pos)
+        {
+            self.s.pos += expected.bytes.len();
+            *turn += 1;
+            return Ok(expected.node);
         }
         self.unexpected_name(node, turn)
     }

@@ -134,7 +134,11 @@ impl<'a> Scanner<'a> {
     #[inline(always)]
     pub(crate) fn blanks(&mut self) {
         if self.peek() <= b' ' {
-            self.many_blanks();
+            // One blank after a colon or comma is the usual case.
+            self.pos += usize::from(self.peek() == b' ');
+            if self.peek() <= b' ' {
+                self.many_blanks();
+            }
         }
     }
 

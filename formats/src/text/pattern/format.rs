@@ -29,7 +29,7 @@ fn field(letters: Letters, letter: u8, count: usize, f: &Fields, offset: i64, ou
         b'D' => write_padded(out, day_of_year(f.days), count),
         b'w' => write_padded(out, us_week(f.days).1, count),
         b'W' => {
-            write_padded(out, (i64::from(f.date.day) - 1 + weekday(f.days - i64::from(f.date.day) + 1)) / 7 + 1, count)
+            write_padded(out, (i64::from(f.date.day) - 1 + weekday(f.days - i64::from(f.date.day) + 1)) / 7 + 1, count);
         }
         b'F' => write_padded(out, (i64::from(f.date.day) - 1) / 7 + 1, count),
         b'u' => write_padded(out, (weekday(f.days) + 6) % 7 + 1, count),
