@@ -17,6 +17,7 @@ mod journal;
 pub mod log;
 pub mod own;
 pub mod table;
+mod text;
 
 pub use embedded::Embedded;
-//pub use own::connectors;
+pub use own::connectors;

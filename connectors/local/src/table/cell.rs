@@ -13,7 +13,7 @@ use rusqlite::types::{ToSqlOutput, Value, ValueRef};
 use tidegate_core::{Error, Result, SqlType};
 
 use super::nested;
-use super::text;
+use crate::text;
 
 /// The value of row `i` as SQLite stores it.
 pub(super) fn get<'a>(column: &'a dyn Array, ty: &SqlType, i: usize) -> ToSqlOutput<'a> {

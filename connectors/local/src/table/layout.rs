@@ -107,7 +107,7 @@ impl Layout {
             }
             match self.family(column) {
                 None => {
-                    out.push((Stored { name: column.name.clone(), ty: column.data_type.ty.clone() }, array.clone()))
+                    out.push((Stored { name: column.name.clone(), ty: column.data_type.ty.clone() }, array.clone()));
                 }
                 Some(fields) => {
                     for (f, part) in fields.iter().zip(family_parts(array.as_struct())?) {

@@ -29,7 +29,6 @@ mod lookup;
 mod nested;
 mod sink;
 mod source;
-mod text;
 
 #[cfg(test)]
 mod tests;

@@ -152,6 +152,7 @@ fn push(builder: &mut ColumnBuilder, value: Option<&Value>, ty: &SqlType) -> Res
     })
 }
 
+#[allow(clippy::needless_pass_by_value)] // for map_err
 fn arrow_error(e: arrow_schema::ArrowError) -> Error {
     Error::internal(format!("column: {e}"))
 }

@@ -29,13 +29,13 @@ fn days(year: i64, month: i64, day: i64) -> Option<i64> {
 }
 
 /// `2020-08-27`
-pub(super) fn date(days: i64) -> String {
+pub(crate) fn date(days: i64) -> String {
     let (y, m, d) = civil(days);
     format!("{y:04}-{m:02}-{d:02}")
 }
 
 /// `08:00:00`, with `.123` or `.123456` where there is a fraction.
-pub(super) fn time(micros: i64) -> String {
+pub(crate) fn time(micros: i64) -> String {
     let (s, f) = (micros / 1_000_000, micros % 1_000_000);
     let mut out = format!("{:02}:{:02}:{:02}", s / 3600, s / 60 % 60, s % 60);
     if f != 0 {
@@ -45,19 +45,19 @@ pub(super) fn time(micros: i64) -> String {
 }
 
 /// `2020-08-27 08:00:00[.123[456]]`
-pub(super) fn timestamp(micros: i64) -> String {
+pub(crate) fn timestamp(micros: i64) -> String {
     format!("{} {}", date(micros.div_euclid(DAY)), time(micros.rem_euclid(DAY)))
 }
 
 /// Days of `2020-08-27`.
-pub(super) fn parse_date(text: &str) -> Option<i64> {
+pub(crate) fn parse_date(text: &str) -> Option<i64> {
     let mut parts = text.splitn(3, '-');
     let mut int = || parts.next()?.parse::<u32>().ok().map(i64::from);
     days(int()?, int()?, int()?)
 }
 
 /// Microseconds of `08:00:00[.f…]`.
-pub(super) fn parse_time(text: &str) -> Option<i64> {
+pub(crate) fn parse_time(text: &str) -> Option<i64> {
     let (clock, fraction) = text.split_once('.').unwrap_or((text, "0"));
     let mut parts = clock.splitn(3, ':');
     let mut int = |max: i64| parts.next().unwrap_or("0").parse::<u32>().ok().map(i64::from).filter(|n| *n < max);
@@ -71,14 +71,14 @@ pub(super) fn parse_time(text: &str) -> Option<i64> {
 }
 
 /// Microseconds of `2020-08-27[ 08:00:00[.f…]][Z]`; a `T` between the halves will do.
-pub(super) fn parse_timestamp(text: &str) -> Option<i64> {
+pub(crate) fn parse_timestamp(text: &str) -> Option<i64> {
     let text = text.strip_suffix('Z').unwrap_or(text);
     let (day, clock) = text.split_once([' ', 'T']).unwrap_or((text, "0:0:0"));
     Some(parse_date(day)? * DAY + parse_time(clock)?)
 }
 
 /// The digits of an unscaled decimal.
-pub(super) fn decimal(unscaled: i128, scale: u32) -> String {
+pub(crate) fn decimal(unscaled: i128, scale: u32) -> String {
     if scale == 0 {
         return unscaled.to_string();
     }
@@ -89,7 +89,7 @@ pub(super) fn decimal(unscaled: i128, scale: u32) -> String {
 }
 
 /// The unscaled value of a decimal text at a scale; further digits must be zeros.
-pub(super) fn parse_decimal(text: &str, scale: u32) -> Option<i128> {
+pub(crate) fn parse_decimal(text: &str, scale: u32) -> Option<i128> {
     let (sign, digits) = text.strip_prefix('-').map_or((1, text), |t| (-1, t));
     let (whole, part) = digits.split_once('.').unwrap_or((digits, ""));
     let kept = part.get(..part.len().min(scale as usize))?;
