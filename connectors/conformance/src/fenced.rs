@@ -31,6 +31,9 @@ pub async fn fenced_sink(
     kit.retires().await
 }
 
+/// Between the numbers of two lanes' rows.
+const LANE: u64 = 1_000_000;
+
 struct Kit<M, R> {
     make: M,
     read_back: R,
@@ -65,7 +68,7 @@ impl<M: AsyncFn() -> CoreResult<OpenSink>, R: AsyncFn() -> CoreResult<Vec<u64>>>
 
     fn unit(&self, lane: u32, incarnation: &str, from: u64, to: u64, epoch: u64) -> Result<ApplyUnit, Failure> {
         // Lanes write rows of their own; two batches, so that a sink that takes only the first shows.
-        let (base, middle) = (u64::from(lane) * 1_000_000, from + (to - from) / 2);
+        let (base, middle) = (u64::from(lane) * LANE, from + (to - from) / 2);
         let cut = |a: u64, b: u64| Check("the kit").answered(rows::batch(self.input, base + a, base + b), "rows");
         let rows = [(from, middle), (middle, to)].into_iter().filter(|(a, b)| a < b);
         let rows = rows.map(|(a, b)| cut(a, b)).collect::<Result<_, _>>()?;
@@ -79,10 +82,11 @@ impl<M: AsyncFn() -> CoreResult<OpenSink>, R: AsyncFn() -> CoreResult<Vec<u64>>>
         })
     }
 
-    async fn rows_are(&self, check: Check, expected: &[std::ops::Range<u64>], when: &str) -> Result<(), Failure> {
+    /// The target holds `zero` rows of lane 0 and `one` rows of lane 1.
+    async fn rows_are(&self, check: Check, zero: u64, one: u64, when: &str) -> Result<(), Failure> {
         let mut got = check.answered((self.read_back)().await, "reading back")?;
         got.sort_unstable();
-        let expected: Vec<u64> = expected.iter().cloned().flatten().collect();
+        let expected: Vec<u64> = (0..zero).chain((0..one).map(|n| LANE + n)).collect();
         check.ensure(got == expected, || format!("{when}, the target holds rows {got:?}, not {expected:?}"))
     }
 
@@ -113,7 +117,7 @@ impl<M: AsyncFn() -> CoreResult<OpenSink>, R: AsyncFn() -> CoreResult<Vec<u64>>>
         check.ensure(outcome == CommitOutcome::Committed, || {
             format!("the first apply answers {outcome:?}, not Committed")
         })?;
-        self.rows_are(check, &[0..5], "after the first apply").await?;
+        self.rows_are(check, 5, 0, "after the first apply").await?;
         self.fence_is(check, &*sink, 0, Some(&fence("a", 5, 1)), "after the first apply").await
     }
 
@@ -125,7 +129,7 @@ impl<M: AsyncFn() -> CoreResult<OpenSink>, R: AsyncFn() -> CoreResult<Vec<u64>>>
             check.ensure(outcome == CommitOutcome::AlreadyCommitted, || {
                 format!("{what} ({from}..{to}) answers {outcome:?}, not AlreadyCommitted")
             })?;
-            self.rows_are(check, &[0..5], &format!("after {what}")).await?;
+            self.rows_are(check, 5, 0, &format!("after {what}")).await?;
         }
         self.fence_is(check, &*sink, 0, Some(&fence("a", 5, 1)), "after replays").await
     }
@@ -146,12 +150,12 @@ impl<M: AsyncFn() -> CoreResult<OpenSink>, R: AsyncFn() -> CoreResult<Vec<u64>>>
         check.ensure(refused(&outcome), || {
             format!("a unit with another digest at the fence's position answers {outcome:?}: AlreadyCommitted needs an equal digest")
         })?;
-        self.rows_are(check, &[0..5], "after refused units").await?;
+        self.rows_are(check, 5, 0, "after refused units").await?;
         let next = sink.apply(&self.unit(0, "a", 5, 9, 3)?).await;
         check.ensure(next == CommitOutcome::Committed, || format!("the next unit (5..9) answers {next:?}"))?;
         let empty = sink.apply(&self.unit(0, "a", 9, 9, 4)?).await;
         check.ensure(!refused(&empty), || format!("a unit without rows answers {empty:?}"))?;
-        self.rows_are(check, &[0..9], "after the next unit").await
+        self.rows_are(check, 9, 0, "after the next unit").await
     }
 
     async fn survives_reopening(&mut self) -> Result<(), Failure> {
@@ -161,7 +165,7 @@ impl<M: AsyncFn() -> CoreResult<OpenSink>, R: AsyncFn() -> CoreResult<Vec<u64>>>
         check.ensure(stored.as_ref().is_some_and(|f| f.position == 9), || {
             format!("opened anew, the fence is {stored:?}; it stood at 9")
         })?;
-        self.rows_are(check, &[0..9], "opened anew").await
+        self.rows_are(check, 9, 0, "opened anew").await
     }
 
     async fn zombies(&mut self) -> Result<(), Failure> {
@@ -184,14 +188,14 @@ impl<M: AsyncFn() -> CoreResult<OpenSink>, R: AsyncFn() -> CoreResult<Vec<u64>>>
         check.ensure(matches!(&repeated, CommitOutcome::Replaced(_)), || {
             format!("the replaced incarnation's replay answers {repeated:?}, not Replaced")
         })?;
-        self.rows_are(check, &[0..9], "after the replaced incarnation tried").await?;
+        self.rows_are(check, 9, 0, "after the replaced incarnation tried").await?;
         let outcome = new.apply(&self.unit(0, "b", 9, 12, 5)?).await;
         check.ensure(outcome == CommitOutcome::Committed, || {
             format!("the new incarnation's apply answers {outcome:?}")
         })?;
         let again = check.answered(new.claim(&scope(0), &fence("b", 0, 0)).await, "claiming again")?;
         check.ensure(again == Some(fence("b", 12, 5)), || format!("claiming again returns {again:?}"))?;
-        self.rows_are(check, &[0..12], "after the new incarnation's apply").await
+        self.rows_are(check, 12, 0, "after the new incarnation's apply").await
     }
 
     async fn lanes(&mut self) -> Result<(), Failure> {
@@ -205,7 +209,7 @@ impl<M: AsyncFn() -> CoreResult<OpenSink>, R: AsyncFn() -> CoreResult<Vec<u64>>>
             format!("two lanes in turn answer {one:?} and {zero:?}: lanes are independent")
         })?;
         self.fence_is(check, &*sink, 1, Some(&fence("c", 2, 1)), "after both lanes applied").await?;
-        self.rows_are(check, &[0..14, 1_000_000..1_000_002], "after both lanes applied").await
+        self.rows_are(check, 14, 2, "after both lanes applied").await
     }
 
     /// A crash between any two steps of `apply`: the call is dropped after it was polled some times.
@@ -229,12 +233,12 @@ impl<M: AsyncFn() -> CoreResult<OpenSink>, R: AsyncFn() -> CoreResult<Vec<u64>>>
                 format!("after a dropped apply of {position}..{} the fence stands at {stands}", position + 3)
             })?;
             let when = format!("after an apply that was dropped at its poll {polls} (fence at {stands})");
-            self.rows_are(check, &[0..stands, 1_000_000..1_000_002], &when).await?;
+            self.rows_are(check, stands, 2, &when).await?;
             let outcome = sink.apply(&self.unit(0, &owner, position, position + 3, epoch + 1)?).await;
             let right = if stands == position { CommitOutcome::Committed } else { CommitOutcome::AlreadyCommitted };
             check.ensure(outcome == right, || format!("{when} its replay answers {outcome:?}, not {right:?}"))?;
             (position, epoch) = (position + 3, epoch + 1);
-            self.rows_are(check, &[0..position, 1_000_000..1_000_002], "after that replay").await?;
+            self.rows_are(check, position, 2, "after that replay").await?;
         }
         Ok(())
     }
@@ -247,7 +251,7 @@ impl<M: AsyncFn() -> CoreResult<OpenSink>, R: AsyncFn() -> CoreResult<Vec<u64>>>
         let kept = check.answered(sink.read_fence(&scope(0)).await, "read_fence")?;
         check.ensure(kept.is_some(), || "retiring lane 1 removed the fence of lane 0".to_owned())?;
         check.answered(sink.retire(&scope(1)).await, "retiring a second time")?;
-        self.rows_are(check, &[0..32, 1_000_000..1_000_002], "after retire").await
+        self.rows_are(check, 32, 2, "after retire").await
     }
 }
 
