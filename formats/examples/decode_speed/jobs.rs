@@ -12,6 +12,9 @@ use tidegate_core::types::SqlType;
 
 use super::floor;
 
+/// Decodes a batch the other way; the number of rows left.
+pub type Floor = Box<dyn FnMut(&RawBatch) -> Result<usize>>;
+
 /// One job's scan and its floor.
 pub struct Job {
     /// Its name.
@@ -25,7 +28,7 @@ pub struct Job {
     /// How keys are encoded.
     pub key: Format,
     /// The same by serde_json.
-    pub floor: Box<dyn FnMut(&RawBatch) -> Result<usize>>,
+    pub floor: Floor,
 }
 
 const RULE: CastRule = CastRule { on_error: OnCastError::Null, flavor: CastFlavor::Blink };

@@ -28,6 +28,11 @@ impl CsvLines {
         CsvLines { format, columns, arena: Vec::new() }
     }
 
+    /// Whether the record is a comment.
+    pub(crate) fn is_comment(&self, line: &[u8]) -> bool {
+        self.format.allow_comments && line.first() == Some(&b'#')
+    }
+
     /// Reads `data[from..to]` into one slot a column.
     pub(crate) fn read(&mut self, data: &[u8], from: usize, to: usize, slots: &mut [Slot]) -> Result<(), String> {
         slots.fill(Slot::MISSING);
@@ -35,9 +40,6 @@ impl CsvLines {
         let end = to - line[from..].iter().rev().take_while(|b| matches!(b, b'\n' | b'\r')).count();
         if from == end {
             return Err("the record is empty".to_owned());
-        }
-        if self.format.allow_comments && line[from] == b'#' {
-            return Err("the record is a comment".to_owned());
         }
         let mut delimiter = [0; 4];
         let delimiter = self.format.delimiter.encode_utf8(&mut delimiter).len();
@@ -141,6 +143,9 @@ pub(crate) fn datum(slot: Slot, bytes: &[u8], format: &CsvFormat, ty: &SqlType) 
     let Some(bytes) = text(slot, bytes, format, ty) else { return Ok(Datum::Scalar(Scalar::Null)) };
     let text = String::from_utf8_lossy(bytes);
     if let SqlType::Array(element) = ty {
+        if text.is_empty() {
+            return Ok(Datum::List(Vec::new()));
+        }
         let items = text.split(';').map(|item| scalar(item, &element.ty).map(Datum::Scalar));
         return items.collect::<Result<_, _>>().map(Datum::List);
     }

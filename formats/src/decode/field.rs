@@ -69,9 +69,19 @@ pub(crate) struct ChainEnd {
     pub(crate) last: Last,
     pub(crate) residual: Option<Residual>,
     /// A last cast to CHAR(n) or VARCHAR(n).
-    pub(crate) fit: Option<(DataType, CastRule)>,
-    pub(crate) cast: Option<(DataType, CastRule)>,
+    pub(crate) fit: Option<LastCast>,
+    pub(crate) cast: Option<LastCast>,
 }
+
+impl ChainEnd {
+    /// Whether a string without escapes is the chain's value as it stands.
+    pub(crate) fn is_plain(&self) -> bool {
+        self.residual.is_none() && self.fit.is_none() && self.last != Last::Query
+    }
+}
+
+/// The cast that ends a chain.
+pub(crate) type LastCast = (DataType, CastRule);
 
 /// The function that makes text of the value the program found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -218,7 +228,7 @@ fn column(spec: &DecoderSpec<'_>, out: &mut Field, root: Root, path: &[String]) 
             }
             out.on_bad = if f.ignore_parse_errors { OnBad::Null } else { OnBad::Fail };
             out.on_invalid_text = if f.ignore_parse_errors { OnBad::Skip } else { OnBad::Fail };
-            out.plain_digits = true;
+            out.plain_digits = out.data_type.ty.is_integer();
             How::Typed(TypedOptions::of(f))
         }
         Format::Csv(f) => {
@@ -247,19 +257,14 @@ fn position(spec: &DecoderSpec<'_>, root: Root, name: &str) -> Result<usize> {
 /// A chain: as many hops as the program can take, then the rest.
 fn chain(out: &mut Field, root: Root, steps: &[ChainStep]) -> Result<Option<Wanted>> {
     let (steps, to) = split_cast(steps)?;
-    if steps
-        .iter()
-        .any(|s| matches!(s, ChainStep::JsonValue(p, _) | ChainStep::JsonQuery(p, _) if p.segments.is_none()))
-    {
+    if is_never(&steps) {
         return Ok(None);
     }
     let mut end = ChainEnd { steps: steps.clone(), last: Last::Message, residual: None, fit: None, cast: to };
     let path = fuse(&steps, &mut end);
     if let Some((_, rule)) = &end.cast {
         out.on_bad = if rule.on_error == OnCastError::Null { OnBad::Null } else { OnBad::Fail };
-        out.plain_digits = end.residual.is_none()
-            && end.fit.is_none()
-            && matches!(end.last, Last::FlinkValue | Last::BlinkValue | Last::Message);
+        out.plain_digits = out.data_type.ty.is_integer() && end.is_plain();
     } else if !out.data_type.ty.is_text() {
         return Err(Error::internal(format!("a chain gives text, the field is {}", out.data_type)));
     }
@@ -268,9 +273,13 @@ fn chain(out: &mut Field, root: Root, steps: &[ChainStep]) -> Result<Option<Want
     Ok(Some(Wanted { root, kind, path, column: 0 }))
 }
 
+/// Whether a path of the chain is not understood: its value is NULL whatever the text.
+pub(crate) fn is_never(steps: &[ChainStep]) -> bool {
+    steps.iter().any(|s| matches!(s, ChainStep::JsonValue(p, _) | ChainStep::JsonQuery(p, _) if p.segments.is_none()))
+}
+
 /// Text casts without effect go; a cast to another type must be the last.
-#[allow(clippy::type_complexity)]
-fn split_cast(steps: &[ChainStep]) -> Result<(Vec<ChainStep>, Option<(DataType, CastRule)>)> {
+pub(crate) fn split_cast(steps: &[ChainStep]) -> Result<(Vec<ChainStep>, Option<LastCast>)> {
     let mut kept = Vec::with_capacity(steps.len());
     let mut to = None;
     for (i, step) in steps.iter().enumerate() {
@@ -289,7 +298,7 @@ fn split_cast(steps: &[ChainStep]) -> Result<(Vec<ChainStep>, Option<(DataType, 
 }
 
 /// The hops a path program can take of a chain; what it cannot stays in `end`.
-fn fuse(steps: &[ChainStep], end: &mut ChainEnd) -> Vec<Hop> {
+pub(crate) fn fuse(steps: &[ChainStep], end: &mut ChainEnd) -> Vec<Hop> {
     let mut hops: Vec<Hop> = Vec::new();
     for (i, step) in steps.iter().enumerate() {
         let (path, rule, last) = match step {

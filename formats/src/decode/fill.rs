@@ -4,7 +4,7 @@
 use tidegate_core::Scalar;
 
 use super::column::{ColumnBuilder, Varying};
-use super::field::{Field, How, Last, Source};
+use super::field::{Field, How, Source};
 use super::problem::Problems;
 use super::read::Reader;
 use super::value::{Bad, Chunk, Datum};
@@ -71,13 +71,11 @@ impl Chunk<'_> {
 }
 
 /// The reader and slot of a text field whose unescaped strings are the value as they stand, and
-/// whether integers are too.
+/// whether all integers are too.
 fn direct(field: &Field) -> Option<(usize, usize, bool)> {
     match &field.source {
         Source::Slot { reader, slot, how } => match how {
-            How::Chain(end) if end.residual.is_none() && end.fit.is_none() && end.last != Last::Query => {
-                Some((*reader, *slot, false))
-            }
+            How::Chain(end) if end.is_plain() => Some((*reader, *slot, false)),
             How::Typed(_) => Some((*reader, *slot, true)),
             How::Raw { .. } => Some((*reader, *slot, false)),
             How::Chain(_) | How::Csv(_) => None,
@@ -90,7 +88,8 @@ fn direct(field: &Field) -> Option<(usize, usize, bool)> {
 #[inline(always)]
 fn append_direct(data: &[u8], reader: &Reader, row: usize, slot: usize, numbers: bool, builder: &mut Varying) -> bool {
     let slot = reader.slots[row * reader.width + slot];
-    let plain = slot.kind == Kind::Text || (numbers && slot.kind == Kind::Int);
+    // Of the integers only -0 is printed otherwise than written.
+    let plain = slot.kind == Kind::Text || (slot.kind == Kind::Int && (numbers || slot.end - slot.start != 2));
     if !plain || slot.arena || reader.slow[row] {
         return false;
     }

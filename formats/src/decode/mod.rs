@@ -11,6 +11,7 @@
 //! JSON functions over a message); in the json format it breaks the record.
 
 pub(crate) mod cast;
+pub mod chain;
 mod column;
 mod csv;
 mod field;
@@ -84,8 +85,9 @@ pub struct Decoded {
     pub rows: RecordBatch,
     /// The index of each row's message in the batch; `None`: row i is message i.
     pub records: Option<UInt32Array>,
-    /// Where the scan names a time field: the event time in ms of *every* message, also of those
-    /// without a row; `i64::MIN` where it is NULL or cannot be read.
+    /// Where the scan names a time field: the event time in ms of *every* message, also of rows that
+    /// the filter dropped; `i64::MIN` where it is NULL or cannot be read, and for messages without a
+    /// row (tombstones, broken records).
     pub times: Option<Vec<i64>>,
     /// Rows dropped by the scan's filter.
     pub dropped: u64,
@@ -221,6 +223,7 @@ impl Decoder {
             let range = if reader.root == Root::Key { record.key } else { record.value };
             match reader.read(&raw.data, range, row) {
                 ReadOutcome::Fine => {}
+                ReadOutcome::Nothing => return Kept::Unread,
                 ReadOutcome::Broken(reason) => {
                     out.problems.record(reader.on_broken, i as u32, reason);
                     return Kept::Unread;

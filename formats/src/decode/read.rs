@@ -39,6 +39,8 @@ pub(crate) struct Reader {
 /// How reading a message went.
 pub(crate) enum ReadOutcome {
     Fine,
+    /// No record by rule: a comment.
+    Nothing,
     Broken(String),
 }
 
@@ -91,6 +93,9 @@ impl Reader {
                 }
             }
             Way::Csv(lines) => {
+                if lines.is_comment(&data[from..to]) {
+                    return ReadOutcome::Nothing;
+                }
                 if let Err(reason) = lines.read(data, from, to, slots) {
                     return ReadOutcome::Broken(reason);
                 }

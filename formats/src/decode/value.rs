@@ -211,7 +211,7 @@ fn eight_digits(w: u64) -> Option<i64> {
 
 /// The text at the end of a chain, before its cast.
 #[inline]
-fn chain_text<'a>(end: &ChainEnd, slot: Slot, bytes: &'a [u8]) -> Option<Cow<'a, [u8]>> {
+pub(crate) fn chain_text<'a>(end: &ChainEnd, slot: Slot, bytes: &'a [u8]) -> Option<Cow<'a, [u8]>> {
     if let Some(residual) = &end.residual {
         return residual_text(end, residual, slot, bytes);
     }

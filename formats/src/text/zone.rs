@@ -13,13 +13,12 @@ use super::calendar::SECOND;
 const TABLE_END: i64 = 7_258_118_400;
 
 /// A time zone.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Zone {
     name: String,
     table: Arc<Table>,
 }
 
-#[derive(Debug)]
 struct Table {
     zone: TimeZone,
     /// Second from which the offset holds; the first is the beginning of time.
@@ -124,6 +123,12 @@ impl Zone {
             // Both: the first occurrence. Neither: the gap, which the old offset jumps over.
             _ => minus(before),
         }
+    }
+}
+
+impl std::fmt::Debug for Zone {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Zone({})", self.name)
     }
 }
 

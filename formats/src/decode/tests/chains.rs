@@ -7,6 +7,7 @@ use tidegate_core::table::{Format, RawFormat};
 use tidegate_core::types::SqlType;
 
 use super::super::DecodeErrorKind;
+use super::super::chain::ChainFunction;
 use super::{Table, batch, chain, shown, texts};
 use crate::json::oracle::chain_text;
 use crate::json::test_paths::path;
@@ -226,6 +227,10 @@ proptest! {
             for (doc, got) in docs.iter().zip(got) {
                 let want = chain_text(doc, steps);
                 prop_assert_eq!(got, want.as_deref(), "{} over {}", i, doc);
+            }
+            let mut function = ChainFunction::new(steps).unwrap();
+            for doc in &docs {
+                prop_assert_eq!(function.eval(doc).map(std::borrow::Cow::into_owned), chain_text(doc, steps), "function {} over {}", i, doc);
             }
         }
     }

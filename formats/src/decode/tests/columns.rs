@@ -1,5 +1,6 @@
 //! The json format. The cases are those a run of Flink 1.20 decided; see `docs/` for the differences.
 
+use proptest::prelude::*;
 use tidegate_core::scan::{CompareOp, RowFilter, TimeField, TimeUnit};
 use tidegate_core::table::{Format, JsonFormat};
 use tidegate_core::types::{Column, SqlType};
@@ -238,6 +239,43 @@ fn failing_filter_fields_are_not_passed_over() {
         decoded.errors.iter().map(|e| (e.record, e.kind)).collect::<Vec<_>>(),
         [(0, DecodeErrorKind::RowFailed)]
     );
+}
+
+#[test]
+fn event_times_of_timestamp_columns() {
+    let mut table = Table::of(lenient(), vec![column("t", SqlType::Timestamp(3))]);
+    table.time = Some(TimeField { field: 0, unit: TimeUnit::Micros });
+    let decoded = table.decode(&[r#"{"t":"1970-01-01 00:00:01.5"}"#, r#"{"t":1598486400123}"#, "{}", "broken"]);
+    assert_eq!(decoded.times, Some(vec![1500, i64::MIN, i64::MIN, i64::MIN]));
+    assert_eq!(shown(&decoded.rows, &table.fields), [r#"{"t":"1970-01-01 00:00:01.5"}"#, "{}", "{}"]);
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 500, failure_persistence: None, ..ProptestConfig::default() })]
+
+    /// Whatever the bytes: every message has a row or is counted.
+    #[test]
+    fn any_bytes(
+        docs in prop::collection::vec(
+            prop::collection::vec(
+                prop_oneof![
+                    8 => prop::sample::select(vec![b"{".as_slice(), b"}", b"[", b"]", b":", b",", b"\"s\":", b"\"i\":", b"\"r\":{\"x\":", b"\"a\":[", b"\"m\":{\"k\":",
+                        b"\"d\":", b"\"t\":", b"1", b"-2.5e9", b"null", b"true", b"\"\\u00e9\"", b"\"2020-08-27 00:00:00\"", b" "]).prop_map(<[u8]>::to_vec),
+                    1 => prop::collection::vec(any::<u8>(), 0..4),
+                ],
+                0..14,
+            ),
+            1..6,
+        )
+    ) {
+        let docs: Vec<Vec<u8>> = docs.into_iter().map(|parts| [b"{".to_vec(), parts.concat(), b"}".to_vec()].concat()).collect();
+        let values: Vec<Option<&[u8]>> = docs.iter().map(|d| Some(d.as_slice())).collect();
+        for format in [strict(), lenient()] {
+            let decoded = everything(format).decoder().decode(&batch(&values)).unwrap();
+            let lost: u64 = decoded.errors.iter().filter(|e| e.kind != DecodeErrorKind::FieldNull).map(|e| e.count).sum();
+            prop_assert_eq!(decoded.rows.num_rows() as u64 + lost, docs.len() as u64);
+        }
+    }
 }
 
 #[test]
