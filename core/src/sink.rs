@@ -56,7 +56,7 @@ pub struct Fence {
     pub position: u64,
     /// The newest epoch all of whose rows lie below `position`.
     pub epoch: u64,
-    /// The chained digest of that epoch's decision.
+    /// The chained digest of that epoch's decision; opaque to the sink, which stores and compares it.
     pub digest: u64,
 }
 

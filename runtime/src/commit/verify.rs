@@ -109,9 +109,7 @@ fn present(history: &History, identity: &str, fence: &Fence) -> Verdict {
     }
     match history.mark_at(fence.position) {
         None => Verdict::Refuse(Refusal::Lost { fence: fence.position, oldest: history.start().position }),
-        Some(mark) if mark.epoch == fence.epoch && mark.digest == fence.digest => {
-            Verdict::Resume(Mark { position: fence.position, ..mark })
-        }
+        Some(mark) if mark.epoch == fence.epoch && mark.digest == fence.digest => Verdict::Resume(mark),
         Some(_) => Verdict::Refuse(Refusal::OtherHistory { fence: fence.position, epoch: fence.epoch }),
     }
 }
@@ -179,31 +177,41 @@ mod tests {
     fn fence(run: &str, position: u64, epoch: u64) -> Fence {
         Fence { run: id(run), incarnation: id("i"), position, epoch, digest: 1000 + epoch }
     }
+    fn fence_at(run: &str, mark: Mark) -> Fence {
+        Fence { run: id(run), incarnation: id("i"), position: mark.position, epoch: mark.epoch, digest: mark.digest }
+    }
 
     /// Every position a fence of a claimed lane can stand at, with every epoch it can name.
     #[test]
     fn a_fence_of_ours_resumes_only_on_our_own_history() {
+        let history = history(Claim::Claimed);
         for position in 0..40 {
             for epoch in 0..12 {
                 for run in ["me", "me before"] {
-                    let verdict = verify(&history(Claim::Claimed), "target", Some(&fence(run, position, epoch)));
-                    let right = match position {
-                        10..20 => 3,
-                        20..30 => 5,
-                        _ => 9,
-                    };
-                    match verdict {
-                        Verdict::Resume(m) => assert_eq!((m.position, m.epoch, m.digest), (position, right, 1000 + right)),
+                    let right = history.mark_at(position).map_or(0, |m| m.epoch);
+                    let digest = history.mark_at(position).map_or(0, |m| m.digest);
+                    let fence = Fence { epoch, digest, ..fence(run, position, epoch) };
+                    match verify(&history, "target", Some(&fence)) {
+                        Verdict::Resume(m) => assert_eq!((m.position, m.epoch, (10..=30).contains(&position)), (position, epoch, true)),
                         Verdict::Refuse(Refusal::Lost { .. }) => assert!(position < 10),
                         Verdict::Refuse(Refusal::Beyond { .. }) => assert!(position > 30),
                         Verdict::Refuse(Refusal::OtherHistory { .. }) => assert!((10..=30).contains(&position) && epoch != right),
                         other => panic!("{position} {epoch}: {other:?}"),
                     }
-                    let resumes = (10..=30).contains(&position) && epoch == right;
-                    let verdict = verify(&history(Claim::Claimed), "target", Some(&fence(run, position, epoch)));
-                    assert_eq!(matches!(verdict, Verdict::Resume(_)), resumes);
                 }
             }
+        }
+    }
+
+    /// Two copies of a directory decide other rows after the same past; one applies half of them.
+    #[test]
+    fn a_fence_in_the_middle_of_other_rows_is_another_history() {
+        let (ours, mut theirs) = (history(Claim::Claimed), history(Claim::Claimed));
+        theirs.marks[2].digest ^= 1;
+        for position in 20..=30 {
+            let fence = fence_at("me", theirs.mark_at(position).unwrap());
+            let verdict = verify(&ours, "target", Some(&fence));
+            assert_eq!(matches!(verdict, Verdict::Resume(_)), position == 20, "{position}");
         }
     }
 

@@ -49,8 +49,18 @@ pub struct Mark {
     pub position: u64,
     /// The newest epoch all of whose rows lie before it.
     pub epoch: u64,
-    /// The digest of that epoch's decision.
+    /// The digest of that epoch's decision; inside the rows of the next epoch, mixed with that one's.
     pub digest: u64,
+}
+
+impl Mark {
+    /// The mark at a position after this one and before `next`, the end of the next epoch's rows. Its
+    /// digest depends on both: two copies of a directory share the past, not the rows they are in.
+    #[must_use]
+    pub fn within(self, next: Mark, position: u64) -> Mark {
+        let digest = twox_hash::XxHash3_64::oneshot_with_seed(self.digest, &next.digest.to_le_bytes());
+        Mark { position, epoch: self.epoch, digest }
+    }
 }
 
 /// Decision N: the end of an epoch, as one record.

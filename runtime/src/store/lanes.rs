@@ -51,9 +51,14 @@ impl History {
     pub fn decided(&self) -> Mark {
         self.marks.last().copied().unwrap_or(self.applied)
     }
-    /// The newest mark that lies at or before a position.
+    /// What a fence at a position has to say; `None` where it is forgotten or not decided.
     pub fn mark_at(&self, position: u64) -> Option<Mark> {
-        self.marks.iter().rev().find(|m| m.position <= position).copied()
+        let next = self.marks.partition_point(|m| m.position <= position);
+        let before = self.marks.get(next.checked_sub(1)?)?;
+        if before.position == position {
+            return Some(*before);
+        }
+        Some(before.within(*self.marks.get(next)?, position))
     }
 }
 
@@ -361,11 +366,12 @@ fn planned<'a>(
     ranges: impl Iterator<Item = &'a Range>,
     start: super::decision::Mark,
 ) -> Planned {
-    let mut out = Planned { from, to, mark: Mark { position: to, ..start }, version: 0, decided_at: 0, pieces: Vec::new() };
+    let mut out = Planned { from, to, mark: start, version: 0, decided_at: 0, pieces: Vec::new() };
     for range in ranges {
         if range.to <= to {
             out.mark = range.end();
-            out.mark.position = to;
+        } else if out.mark.position < to {
+            out.mark = out.mark.within(range.end(), to);
         }
         if range.to <= from || range.from >= to {
             continue;
