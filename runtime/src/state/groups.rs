@@ -54,10 +54,13 @@ impl Groups {
     /// # Errors
     /// Where an aggregate does not work on its arguments.
     pub fn new(keys: &[DataType], calls: &[AggregateCall], input: &[DataType], retract: bool) -> Result<Self> {
-        let mut aggregates = Aggregates::new(calls, input, retract)?;
+        Ok(Self::with(keys, Aggregates::new(calls, input, retract)?, retract))
+    }
+    /// Groups with these aggregates.
+    pub fn with(keys: &[DataType], mut aggregates: Aggregates, retract: bool) -> Self {
         let entries = aggregates.has_entries();
         let schema = schema(keys, &aggregates, entries, retract);
-        Ok(Groups {
+        Groups {
             keys: KeyTable::new(keys.to_vec()),
             aggregates,
             entries,
@@ -69,7 +72,7 @@ impl Groups {
             removed: Vec::new(),
             sequence: 0,
             schema,
-        })
+        }
     }
     /// The columns of a persisted entry; the last is `__deleted`.
     pub fn schema(&self) -> &SchemaRef {
@@ -347,14 +350,14 @@ impl Groups {
         let deleted = columns[columns.len() - 1].as_boolean();
         let parts = self.entries.then(|| columns[n].as_primitive::<Int32Type>());
         let part = |row: usize| parts.map_or(GROUP, |p| p.value(row));
-        // Entries of one batch are of one kind and identify different things, so that groups can be
-        // loaded together.
+        // Groups are loaded together, but before one is removed.
         let mut groups = Vec::new();
         let mut group_rows = Vec::new();
         for row in 0..rows {
             let key = encoded.row(row);
             match (deleted.value(row), part(row)) {
                 (true, GROUP) => {
+                    self.load_groups(&std::mem::take(&mut groups), &std::mem::take(&mut group_rows).into(), columns)?;
                     if let Some(group) = self.keys.find(key) {
                         self.persisted[group as usize] = false;
                         self.remove(group);
@@ -385,6 +388,9 @@ impl Groups {
     }
 
     fn load_groups(&mut self, groups: &[u32], rows: &arrow_array::UInt32Array, columns: &[ArrayRef]) -> Result<()> {
+        if groups.is_empty() {
+            return Ok(());
+        }
         let take = |i: usize| {
             arrow_select::take::take(&columns[i], rows, None).map_err(|e| Error::internal(format!("stored groups: {e}")))
         };

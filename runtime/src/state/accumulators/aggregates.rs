@@ -45,6 +45,14 @@ impl Aggregates {
         let slots = calls.iter().map(|call| Slot::new(call, input, retract)).collect::<Result<_>>()?;
         Ok(Aggregates { slots })
     }
+    /// Adds one more aggregate; what it takes is never taken back from it.
+    ///
+    /// # Errors
+    /// Where the function does not work on its arguments.
+    pub fn push_appending(&mut self, call: &AggregateCall, input: &[DataType]) -> Result<()> {
+        self.slots.push(Slot::new(call, input, false)?);
+        Ok(())
+    }
     /// Whether there are none.
     pub fn is_empty(&self) -> bool {
         self.slots.is_empty()
