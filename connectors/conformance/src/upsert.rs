@@ -41,10 +41,10 @@ pub async fn upsert_sink(
 ) -> Result<(), Failure> {
     let kit = Kit { make, read_back };
     let mut expected = Table::new();
-    for n in 0..UNITS.len() {
+    for (n, unit) in UNITS.iter().enumerate() {
         let check = Check("upsert");
         kit.upsert(check, n..n + 1).await?;
-        model(&mut expected, UNITS[n]);
+        model(&mut expected, unit);
         kit.table_is(check, &expected, &format!("after unit {}", n + 1)).await?;
         let check = Check("replay of the last unit");
         kit.upsert(check, n..n + 1).await?;
