@@ -224,6 +224,7 @@ impl Decoder {
             match reader.read(&raw.data, range, row) {
                 ReadOutcome::Fine => {}
                 ReadOutcome::Nothing => return Kept::Unread,
+                ReadOutcome::NotJson(broken) => out.problems.not_json(i as u32, &broken),
                 ReadOutcome::Broken(reason) => {
                     out.problems.record(reader.on_broken, i as u32, reason);
                     return Kept::Unread;

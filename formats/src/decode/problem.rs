@@ -2,6 +2,8 @@
 
 use std::collections::BTreeSet;
 
+use crate::json::scan::Broken;
+
 /// Something that could not be decoded.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DecodeError {
@@ -26,7 +28,8 @@ pub enum DecodeErrorKind {
     /// The message has no row because `ignore-parse-errors` says so. One entry for the batch.
     RowSkipped,
     /// The field is NULL: a bad field under `ignore-parse-errors`, or a cast whose failure is NULL in
-    /// the dialect. One entry for each field in the batch.
+    /// the dialect. One entry for each field in the batch. Without a field: a message that is not
+    /// JSON, whose JSON functions are all NULL.
     FieldNull,
 }
 
@@ -47,12 +50,19 @@ pub(crate) struct Problems {
     /// The entry of each field's NULLs.
     nulls: Vec<Option<usize>>,
     skipped: Option<usize>,
+    not_json: Option<usize>,
     bad_rows: BTreeSet<u32>,
 }
 
 impl Problems {
     pub(crate) fn new(fields: usize) -> Self {
-        Problems { errors: Vec::new(), nulls: vec![None; fields], skipped: None, bad_rows: BTreeSet::new() }
+        Problems {
+            errors: Vec::new(),
+            nulls: vec![None; fields],
+            skipped: None,
+            not_json: None,
+            bad_rows: BTreeSet::new(),
+        }
     }
 
     /// A record that has no row.
@@ -66,6 +76,17 @@ impl Problems {
             return;
         }
         self.add(on, record, Some(field), reason);
+    }
+
+    /// A message that JSON functions read, and that is not JSON.
+    pub(crate) fn not_json(&mut self, record: u32, broken: &Broken) {
+        match self.not_json.and_then(|at| self.errors.get_mut(at)) {
+            Some(entry) => entry.count += 1,
+            None => {
+                self.not_json = Some(self.errors.len());
+                self.add(OnBad::Null, record, None, broken.to_string());
+            }
+        }
     }
 
     /// A text that is not UTF-8: whether it is to be replaced.

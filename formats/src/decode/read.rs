@@ -7,7 +7,7 @@ use super::csv::CsvLines;
 use super::problem::OnBad;
 use crate::json::program::Program;
 use crate::json::run::{Runner, Slot};
-use crate::json::scan::Kind;
+use crate::json::scan::{Broken, Kind};
 
 /// How a reader finds values.
 #[derive(Debug)]
@@ -41,6 +41,9 @@ pub(crate) enum ReadOutcome {
     Fine,
     /// No record by rule: a comment.
     Nothing,
+    /// Not JSON, and by the rule of JSON functions all NULL.
+    NotJson(Broken),
+    /// No record.
     Broken(String),
 }
 
@@ -80,9 +83,11 @@ impl Reader {
             Way::Whole => slots[0] = Slot { start, end, kind: Kind::Text, arena: false },
             Way::Chains(program, runner) => match runner.read(program, data, from, to, slots) {
                 Ok(slow) => self.slow[row] = slow,
-                Err(_) => {
+                Err(mut broken) => {
                     slots.fill(Slot::MISSING);
                     self.slow[row] = false;
+                    broken.at = broken.at.saturating_sub(from);
+                    return ReadOutcome::NotJson(broken);
                 }
             },
             Way::Columns(program, runner) => {

@@ -12,6 +12,9 @@
 //! | DATE, TIME, TIMESTAMP, TIMESTAMP_LTZ | text | in the one form of `timestamp-format.standard` |
 //! | BYTES | text | base64 |
 //! | ARRAY, MAP, ROW | array, object, object | element by element; a missing ROW field is NULL |
+//!
+//! An object or array where a scalar is wanted is a bad field like any other. (Flink's streaming
+//! parser loses its place there, and the rest of the record with it.)
 
 use base64::Engine as _;
 use tidegate_core::Scalar;

@@ -1,12 +1,15 @@
 //! JSON: the scanner, the path program that reads single fields in one pass, the tree, and the
 //! SQL functions over JSON text.
 
+mod expected;
+mod nest;
 pub mod number;
 pub mod oracle;
 pub mod program;
 pub mod run;
 pub mod scan;
 pub mod string;
+mod token;
 pub mod tree;
 
 pub use oracle::{Outcome, ScalarKind, Wrapper, chain_text, json_exists, json_query, json_value};

@@ -3,8 +3,9 @@
 //! Messages of one topic look alike, so each object remembers in which order its members came last
 //! time and compares the next name with the expected one before it looks anything up.
 
+use super::expected::Expected;
 use super::program::{NONE, Program, Reaction};
-use super::scan::{Broken, Kind, MAX_DEPTH, Scanner, Token, What, word};
+use super::scan::{Broken, Kind, MAX_DEPTH, Scanner, Token, What};
 use super::string::unescape;
 
 /// Where a value stands: in the batch's bytes or in the arena of unescaped texts.
@@ -31,42 +32,6 @@ impl Slot {
 const MAX_LAYOUT: usize = 128;
 /// How far ahead an expected member is searched before the names are looked up.
 const LOOK_AHEAD: usize = 8;
-
-/// An expected member: `"name":` and the node it leads to.
-#[derive(Debug)]
-struct Expected {
-    head: u64,
-    mask: u64,
-    bytes: Box<[u8]>,
-    node: u32,
-}
-
-impl Expected {
-    fn new(bytes: &[u8], node: u32) -> Self {
-        let mut padded = [0; 8];
-        let n = bytes.len().min(8);
-        padded[..n].copy_from_slice(&bytes[..n]);
-        let mask = if n == 8 { u64::MAX } else { (1 << (8 * n)) - 1 };
-        Expected { head: u64::from_le_bytes(padded), mask, bytes: bytes.into(), node }
-    }
-
-    #[inline(always)]
-    fn is_at(&self, data: &[u8], pos: usize) -> bool {
-        let Some(w) = word(data, pos) else {
-            return data.get(pos..).is_some_and(|d| d.starts_with(&self.bytes));
-        };
-        if (w ^ self.head) & self.mask != 0 {
-            return false;
-        }
-        let n = self.bytes.len();
-        match n {
-            0..=8 => true,
-            // The last eight bytes overlap the first: one more compare covers names up to 13 characters.
-            9..=16 => word(data, pos + n - 8).is_some_and(|w| Some(w) == word(&self.bytes, n - 8)),
-            _ => data.get(pos + 8..pos + n).is_some_and(|d| *d == self.bytes[8..]),
-        }
-    }
-}
 
 /// What running needs besides the program; reused from document to document.
 #[derive(Debug)]

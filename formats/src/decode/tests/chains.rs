@@ -130,6 +130,17 @@ fn casts_fail_or_are_null_and_counted() {
 }
 
 #[test]
+fn messages_that_are_not_json_are_counted() {
+    let table = Table::of(raw(), vec![chain("a", SqlType::STRING, vec![value("$.a", JsonRule::Flink)])]);
+    let decoded = table.decode(&[r#"{"a":"x"}"#, "oops", "", r#"{"a":1"#, "[]"]);
+    assert_eq!(texts(&decoded.rows, 0), [Some("x"), None, None, None, None]);
+    assert_eq!(decoded.errors.len(), 1);
+    let e = &decoded.errors[0];
+    assert_eq!((e.kind, e.field, e.record, e.count), (DecodeErrorKind::FieldNull, None, 1, 3));
+    assert_eq!(e.reason, "not JSON at byte 0");
+}
+
+#[test]
 fn messages_that_are_not_utf8_are_replaced() {
     let table = Table::of(
         raw(),
