@@ -4,8 +4,7 @@ use std::path::Path;
 
 use arrow_array::cast::AsArray;
 use arrow_array::types::Int64Type;
-use tidegate_conformance::{fenced_sink, rows};
-use tidegate_core::Result;
+use tidegate_conformance::{Failure, fenced_sink, rows};
 use tidegate_core::dialect::Dialect;
 use tidegate_core::error::Span;
 use tidegate_core::options::OptionEntry;
@@ -13,6 +12,7 @@ use tidegate_core::registry::{Opener, Registry};
 use tidegate_core::source::{BatchLimits, Read, Source};
 use tidegate_core::split::{Bound, StartMode};
 use tidegate_core::table::{BoundTable, ColumnKind, Resource, TableBinding, TableColumn, TableSpec};
+use tidegate_core::{Error, Result};
 use tidegate_local::Embedded;
 
 fn spec(options: &[(&str, &str)]) -> TableSpec {
@@ -48,7 +48,9 @@ async fn read_all(source: &dyn Source) -> Result<Vec<u64>> {
             let limits = BatchLimits { rows: 3, bytes: 1 << 20, wait: std::time::Duration::ZERO };
             match reader.read(&limits)? {
                 Read::Messages(m) => {
-                    out.extend((0..m.records.len()).map(|i| rows::number_of(m.value(i).unwrap_or_default()).unwrap()));
+                    let number = |i| rows::number_of(m.value(i).unwrap_or_default());
+                    let numbers: Option<Vec<u64>> = (0..m.records.len()).map(number).collect();
+                    out.extend(numbers.ok_or_else(|| Error::internal("a message is not the kit's"))?);
                 }
                 Read::Rows(batch, _) => {
                     out.extend(batch.rows.column(0).as_primitive::<Int64Type>().values().iter().map(|n| *n as u64));
@@ -60,25 +62,23 @@ async fn read_all(source: &dyn Source) -> Result<Vec<u64>> {
     Ok(out)
 }
 
-async fn conforms(table: &BoundTable, dir: &Path) {
+async fn conforms(table: &BoundTable, dir: &Path) -> std::result::Result<(), Failure> {
     let opener = embedded(dir);
     let make = async || opener.sink(table).await;
     let read_back = async || read_all(&*opener.source(table).await?).await;
-    if let Err(failure) = fenced_sink(make, read_back).await {
-        panic!("{failure}");
-    }
+    fenced_sink(make, read_back).await
 }
 
 #[tokio::test]
 async fn a_log_conforms() {
     let dir = tempfile::tempdir().unwrap();
-    conforms(&bound(Resource::Log { topics: vec!["t".into()], pattern: None }), dir.path()).await;
+    conforms(&bound(Resource::Log { topics: vec!["t".into()], pattern: None }), dir.path()).await.unwrap();
 }
 
 #[tokio::test]
 async fn an_append_table_conforms() {
     let dir = tempfile::tempdir().unwrap();
-    conforms(&bound(Resource::Table { name: "t".into() }), dir.path()).await;
+    conforms(&bound(Resource::Table { name: "t".into() }), dir.path()).await.unwrap();
 }
 
 #[tokio::test]
@@ -87,7 +87,7 @@ async fn an_upsert_table_conforms() {
     let mut table = bound(Resource::Table { name: "t".into() });
     table.spec.primary_key = vec!["id".into()];
     table.binding.sink = tidegate_core::table::SinkChanges::Upsert;
-    conforms(&table, dir.path()).await;
+    conforms(&table, dir.path()).await.unwrap();
 }
 
 #[tokio::test]
@@ -96,5 +96,5 @@ async fn files_conform() {
     let path = format!("file://{}", dir.path().join("out").display());
     let registry = Registry::new().with(tidegate_local::connectors());
     let table = registry.bind("filesystem", spec(&[("path", &path), ("format", "json")])).unwrap();
-    conforms(&table, dir.path()).await;
+    conforms(&table, dir.path()).await.unwrap();
 }
