@@ -7,6 +7,7 @@ use tidegate_core::options::OptionEntry;
 use tidegate_core::{Error, Result};
 
 use super::cursor::{Cursor, is_word, place};
+use super::grammar::is_clause_word;
 use super::{json, keywords, tokens, types};
 use crate::ast::{TABLE_ARGUMENT, TableHint, Warning};
 
@@ -156,10 +157,21 @@ impl Rewritten {
             _ => {
                 let before = self.tokens.last().map(|b| &b.token);
                 let settled = keywords::settle(w, before, next);
+                let opens =
+                    |t: &Token| matches!(t, Token::Word(b) if matches!(b.keyword, Keyword::FROM | Keyword::JOIN));
+                if is_clause_word(settled.keyword) && before.is_some_and(opens) && !self.from_is_operator() {
+                    return Err(Error::user(format!("expected a table, found '{}'", w.value)).at(place(t)));
+                }
                 self.tokens.push(at(Token::Word(settled), t.span));
                 Ok(i + 1)
             }
         }
+    }
+
+    /// Whether the FROM just read belongs to IS DISTINCT FROM.
+    fn from_is_operator(&self) -> bool {
+        let n = self.tokens.len();
+        n >= 2 && is_word(&self.tokens[n - 2].token, "DISTINCT")
     }
 
     /// Whether the last token makes what follows an argument of a call.

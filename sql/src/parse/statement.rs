@@ -56,7 +56,10 @@ fn statement(c: &mut Cursor<'_>, warnings: &mut Vec<Warning>) -> Result<Statemen
         "RESET" => reset(c)?,
         "INSERT" => StatementKind::Insert(insert(c, warnings)?),
         // EXECUTE INSERT INTO … is how Flink writes a single job.
-        "EXECUTE" if c.take(&["EXECUTE"]) => return statement(c, warnings),
+        "EXECUTE" if super::cursor::is_word(c.peek_at(1), "INSERT") => {
+            c.advance();
+            StatementKind::Insert(insert(c, warnings)?)
+        }
         "EXPLAIN" => explain(c, warnings)?,
         "SELECT" | "WITH" | "VALUES" => StatementKind::Query(rest_as_query(c, warnings)?),
         _ => return Err(refused(c, &first, span)),
@@ -227,6 +230,9 @@ fn explain(c: &mut Cursor<'_>, warnings: &mut Vec<Warning>) -> Result<StatementK
             c.advance();
             c.take_token(&Token::Comma);
         }
+    }
+    if c.is("EXPLAIN") {
+        return Err(c.expected("a statement to explain"));
     }
     let inner = statement(c, warnings)?;
     Ok(StatementKind::Explain(Box::new(inner)))

@@ -60,16 +60,25 @@ pub(super) fn type_name(c: &mut Cursor<'_>) -> Result<TypeName> {
 
 fn nested(c: &mut Cursor<'_>, depth: usize) -> Result<DataType> {
     if depth > MAX_DEPTH {
-        return Err(Error::user(format!("types nested deeper than {MAX_DEPTH}")).at(c.span()));
+        return Err(too_deep(c));
     }
     let mut ty = base(c, depth)?;
     let mut nullable = nullability(c);
+    let mut depth = depth;
     while c.is("ARRAY") {
         c.advance();
+        depth += 1;
+        if depth > MAX_DEPTH {
+            return Err(too_deep(c));
+        }
         ty = SqlType::Array(Box::new(DataType { ty, nullable }));
         nullable = nullability(c);
     }
     Ok(DataType { ty, nullable })
+}
+
+fn too_deep(c: &Cursor<'_>) -> Error {
+    Error::user(format!("types nested deeper than {MAX_DEPTH}")).at(c.span())
 }
 
 fn nullability(c: &mut Cursor<'_>) -> bool {
@@ -235,6 +244,7 @@ const NAMES: &[&str] = &[
     "TINYINT",
     "SMALLINT",
     "INT",
+    "INTEGER",
     "BIGINT",
     "FLOAT",
     "DOUBLE",

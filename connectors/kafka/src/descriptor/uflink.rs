@@ -34,7 +34,7 @@ const OWN: &[OptionSpec] = &[
     opt("schemaInfo", Ignored, "avro is not supported"),
     opt("fieldDelimiter", Text, "Between csv fields.").default("| for sources, ',' for sinks"),
     opt("charsetName", OneOf(&["UTF-8", "UTF8"]), "The encoding of text.").default("UTF-8"),
-    opt("timezone", Text, "The zone of times in this table.").default("Asia/Shanghai").aliases(&["timeZone"]),
+    opt("timezone", Text, "The zone of times in this table.").default("Asia/Shanghai"),
     opt("parallelism", Integer, "Most tasks.").default("1"),
     opt("partitionKeys", Text, "The columns of the written key: 'a,b'."),
     opt("enableKeyPartitions", Boolean, "Accepted; partitionKeys says it.").default("false"),
