@@ -1,13 +1,18 @@
 //! The streaming operators, one file each, over the keyed state of [`crate::state`].
 
 mod changes;
+pub mod first;
 pub mod group_aggregate;
+pub mod latest;
 pub mod sink;
+pub mod top_n;
 pub mod window;
 
 use tidegate_core::{Error, Result};
 use tidegate_plan::{Node, Op, Plan, WindowKind};
 
+use self::latest::{Keep, LatestRow};
+use self::top_n::Ranks;
 use crate::operator::{Operator, OperatorContext};
 
 /// The operator of a node. Scans, constant rows, unions and sinks belong to the execution.
@@ -27,6 +32,18 @@ pub fn build(node: &Node, plan: &Plan, ctx: OperatorContext) -> Result<Box<dyn O
             }
         }
         Op::WindowTable(window) => Box::new(window::table::WindowTable::new(node, window, ctx)?),
+        Op::Deduplicate { keys, order, keep_last: false } if order.is_none() || node.changes.is_append() => {
+            Box::new(first::FirstRow::new(node, plan, keys, *order, ctx))
+        }
+        Op::Deduplicate { keys, order, keep_last } => {
+            let keep = if *keep_last { Keep::Last } else { Keep::First };
+            Box::new(LatestRow::new(node, plan, keys, *order, keep, ctx)?)
+        }
+        Op::Normalize { keys } => Box::new(LatestRow::new(node, plan, keys, None, Keep::Upsert, ctx)?),
+        Op::TopN { keys, order, from, to, with_rank } => {
+            let ranks = Ranks { keys, order, from: *from, to: *to, with_rank: *with_rank };
+            Box::new(top_n::TopN::new(node, plan, &ranks, ctx)?)
+        }
         _ => return Err(Error::internal(format!("{} is no operator", node.label))),
     })
 }

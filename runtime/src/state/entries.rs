@@ -64,18 +64,19 @@ impl KeyedEntries {
         self.sequence += 1;
         self.sequence
     }
-    /// The ids of the keys of these rows.
+    /// The ids of the keys of these rows, and when each was touched before (0: never).
     ///
     /// # Errors
     /// Where a type cannot be a key.
-    pub fn intern(&mut self, columns: &[ArrayRef], rows: usize, now: i64) -> Result<Vec<u32>> {
-        let mut ids = Vec::with_capacity(rows);
-        self.keys.intern(columns, rows, &mut ids, &mut Vec::new())?;
+    pub fn intern(&mut self, columns: &[ArrayRef], rows: usize, now: i64) -> Result<(Vec<u32>, Vec<i64>)> {
+        let (mut ids, mut made) = (Vec::with_capacity(rows), Vec::new());
+        self.keys.intern(columns, rows, &mut ids, &mut made)?;
         self.grow();
-        for id in &ids {
-            self.touched[*id as usize] = now;
+        for id in made {
+            self.touched[id as usize] = 0;
         }
-        Ok(ids)
+        let before = ids.iter().map(|id| std::mem::replace(&mut self.touched[*id as usize], now)).collect();
+        Ok((ids, before))
     }
     fn grow(&mut self) {
         let n = self.keys.table().bound();

@@ -13,6 +13,7 @@ pub mod groups;
 pub mod keys;
 pub mod ordered;
 pub mod physical;
+pub mod rows;
 #[cfg(test)]
 pub(crate) mod test_data;
 pub mod values;

@@ -100,7 +100,7 @@ impl Operator for Materialize {
     fn process(&mut self, input: usize, batch: Batch, out: &mut dyn Output) -> Result<()> {
         let n = batch.len();
         let columns = batch.change.rows.columns();
-        let ids = self.state.intern(&project(columns, &self.key), n, self.ctx.clock.now_millis())?;
+        let (ids, _) = self.state.intern(&project(columns, &self.key), n, self.ctx.clock.now_millis())?;
         let mut rows = Identities { full: EncodedRows::default(), own: None };
         rows.full.encode(columns, n, Form::Row)?;
         if let Some(key) = self.upsert_keys.get(input).and_then(Option::as_ref) {
