@@ -8,6 +8,8 @@
 //! Every place is one of the original text, before variables were replaced.
 
 mod columns;
+#[cfg(test)]
+mod encodings;
 pub(crate) mod cursor;
 mod grammar;
 mod json;

@@ -115,10 +115,6 @@ const BEFORE_WORD: &[(&str, &[&str])] = &[
     ("RANGE", &["BETWEEN", "UNBOUNDED", "CURRENT"]),
     ("FETCH", &["FIRST", "NEXT"]),
     ("LIMIT", &["ALL"]),
-    ("BOTH", &["FROM"]),
-    ("LEADING", &["FROM"]),
-    ("TRAILING", &["FROM"]),
-    ("SYMMETRIC", &[]),
 ];
 
 /// Keywords only after one of these words.
@@ -162,6 +158,10 @@ pub fn settle(word: &Word, before: Option<&Token>, after: &Token) -> Word {
         "ROW" if is_followed_frame(before) => true,
         "PRECEDING" | "FOLLOWING" => {
             before.is_some_and(|b| matches!(b, Token::Number(..) | Token::RParen) || is_interval_end(b))
+        }
+        // TRIM(BOTH …)
+        "BOTH" | "LEADING" | "TRAILING" => {
+            matches!(before, Some(Token::LParen)) && !matches!(after, Token::RParen | Token::Comma)
         }
         "ARRAY" => matches!(after, Token::LBracket),
         "WINDOW" => matches!(after, Token::Word(_)) && !is(after, &["FROM", "AS", "WHERE", "GROUP"]),

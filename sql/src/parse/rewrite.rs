@@ -157,6 +157,11 @@ impl Rewritten {
             _ => {
                 let before = self.tokens.last().map(|b| &b.token);
                 let settled = keywords::settle(w, before, next);
+                // TRIM(LEADING FROM a) leaves out what it cuts.
+                if settled.keyword == Keyword::FROM && before.is_some_and(is_trim_side) {
+                    self.tokens.push(at(Token::SingleQuotedString(" ".to_owned()), t.span));
+                }
+                let before = self.tokens.last().map(|b| &b.token);
                 let opens =
                     |t: &Token| matches!(t, Token::Word(b) if matches!(b.keyword, Keyword::FROM | Keyword::JOIN));
                 if is_clause_word(settled.keyword) && before.is_some_and(opens) && !self.from_is_operator() {
@@ -290,6 +295,10 @@ pub fn hint_options(tokens: &[TokenWithSpan]) -> Result<(Vec<OptionEntry>, Vec<W
 
 fn unknown_hint(name: &str, span: tidegate_core::Span) -> Warning {
     Warning { message: format!("hint {name} has no effect here"), span }
+}
+
+fn is_trim_side(token: &Token) -> bool {
+    matches!(token, Token::Word(w) if matches!(w.keyword, Keyword::BOTH | Keyword::LEADING | Keyword::TRAILING))
 }
 
 /// `IS [NOT] JSON`
