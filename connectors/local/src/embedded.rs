@@ -47,6 +47,16 @@ impl Embedded {
         &self.dir
     }
 
+    /// CREATE TABLE statements (flink dialect) for every table and topic of an embedded directory, to
+    /// query them without a job. A topic has the columns `message_key`, `message`, `partition`,
+    /// `offset` and `timestamp`; one that is named like a table is called `<name>_topic`.
+    ///
+    /// # Errors
+    /// Where the directory cannot be read.
+    pub fn declare_all(dir: &Path) -> Result<String> {
+        crate::declarations::declare_all(dir)
+    }
+
     /// Opens a topic, made where it is missing.
     ///
     /// # Errors

@@ -11,6 +11,7 @@
 //! DIR/groups/<group>/    what a consumer group has applied, one file a topic
 //! ```
 
+mod declarations;
 pub mod embedded;
 mod files;
 mod journal;

@@ -32,6 +32,8 @@ mod source;
 
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+pub(crate) use tests::bound as bound_for_tests;
 
 pub use file::{Access, TableFile};
 pub use lookup::TableLookup;
