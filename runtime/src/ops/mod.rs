@@ -3,8 +3,12 @@
 mod changes;
 pub mod first;
 pub mod group_aggregate;
+#[cfg(test)]
+mod group_aggregate_tests;
 pub mod latest;
 pub mod sink;
+#[cfg(test)]
+pub(crate) mod test_kit;
 pub mod top_n;
 pub mod window;
 
