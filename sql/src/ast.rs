@@ -83,6 +83,8 @@ pub struct Statement {
 
 /// Which statement.
 #[derive(Debug, Clone)]
+// A script has few of them; boxes would only be in the way.
+#[allow(clippy::large_enum_variant)]
 pub enum StatementKind {
     /// CREATE TABLE
     CreateTable(CreateTable),
@@ -164,6 +166,8 @@ pub struct ColumnDef {
 
 /// What a column of CREATE TABLE is.
 #[derive(Debug, Clone)]
+// A script has few of them; boxes would only be in the way.
+#[allow(clippy::large_enum_variant)]
 pub enum ColumnDefKind {
     /// `name TYPE`
     Physical(TypeName),
@@ -232,6 +236,8 @@ pub struct WatermarkDef {
 
 /// How far a watermark is behind its column.
 #[derive(Debug, Clone)]
+// A script has few of them; boxes would only be in the way.
+#[allow(clippy::large_enum_variant)]
 pub enum WatermarkKind {
     /// `WATERMARK FOR c AS expr`
     Expr(Expression),

@@ -45,7 +45,7 @@ pub fn arguments(out: &mut Rewritten, name: &str, inner: &[TokenWithSpan], call:
 fn clause_start(part: &[TokenWithSpan]) -> usize {
     if matches!(part.first().map(|t| &t.token), Some(Token::SingleQuotedString(_))) {
         // '$.a' || x is still the path.
-        if !part.get(1).is_some_and(|t| t.token == Token::StringConcat) {
+        if part.get(1).is_none_or(|t| t.token != Token::StringConcat) {
             return 1;
         }
     }

@@ -43,6 +43,7 @@ const ALWAYS: &[&str] = &[
     "FALSE",
     "LIKE",
     "ESCAPE",
+    "PLACING",
     "TO",
     "BETWEEN",
     "IN",

@@ -71,6 +71,6 @@ fn option_name(c: &mut Cursor<'_>) -> Result<String> {
             Token::Word(w) => w.value.clone(),
             other => other.to_string(),
         }),
-        several => Ok(text_of(several).replace(' ', "").replace('`', "")),
+        several => Ok(text_of(several).replace([' ', '`'], "")),
     }
 }

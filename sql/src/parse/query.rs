@@ -17,6 +17,8 @@ const RECURSION: usize = 300;
 const STACK: usize = 256 << 20;
 
 /// Reads a query.
+// The method itself is not general enough over the parser's lifetime.
+#[allow(clippy::redundant_closure_for_method_calls)]
 pub fn query(tokens: &[TokenWithSpan], warnings: &mut Vec<Warning>) -> Result<Query> {
     let span = tokens.first().map(place).unwrap_or_default();
     let mut rewritten = rewrite(tokens)?;
@@ -26,6 +28,7 @@ pub fn query(tokens: &[TokenWithSpan], warnings: &mut Vec<Warning>) -> Result<Qu
 }
 
 /// Reads an expression.
+#[allow(clippy::redundant_closure_for_method_calls)]
 pub fn expression(tokens: &[TokenWithSpan], warnings: &mut Vec<Warning>) -> Result<Expression> {
     let span = tokens.first().map(place).unwrap_or_default();
     let mut rewritten = rewrite(tokens)?;

@@ -164,7 +164,7 @@ impl Rewritten {
                 let before = self.tokens.last().map(|b| &b.token);
                 let opens =
                     |t: &Token| matches!(t, Token::Word(b) if matches!(b.keyword, Keyword::FROM | Keyword::JOIN));
-                if is_clause_word(settled.keyword) && before.is_some_and(opens) && !self.from_is_operator() {
+                if is_clause_word(settled.keyword) && before.is_some_and(opens) && !self.distinct_from() {
                     return Err(Error::user(format!("expected a table, found '{}'", w.value)).at(place(t)));
                 }
                 self.tokens.push(at(Token::Word(settled), t.span));
@@ -174,7 +174,7 @@ impl Rewritten {
     }
 
     /// Whether the FROM just read belongs to IS DISTINCT FROM.
-    fn from_is_operator(&self) -> bool {
+    fn distinct_from(&self) -> bool {
         let n = self.tokens.len();
         n >= 2 && is_word(&self.tokens[n - 2].token, "DISTINCT")
     }

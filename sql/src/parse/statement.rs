@@ -11,6 +11,8 @@ use super::{query, table};
 use crate::ast::{CreateView, Drop, Insert, Name, Query, Setting, Statement, StatementKind, Warning};
 
 /// What a piece of text between two `;` is.
+// A script has few of them; boxes would only be in the way.
+#[allow(clippy::large_enum_variant)]
 pub enum Piece {
     /// A statement.
     Statement(Statement),

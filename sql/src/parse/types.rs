@@ -164,9 +164,9 @@ fn row(c: &mut Cursor<'_>, depth: usize) -> Result<SqlType> {
         }
     }
     if angle {
-        c.expect_gt()?
+        c.expect_gt()?;
     } else {
-        c.expect_token(&Token::RParen)?
+        c.expect_token(&Token::RParen)?;
     }
     Ok(SqlType::Row(fields))
 }

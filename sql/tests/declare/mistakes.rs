@@ -69,6 +69,7 @@ fn syntax() -> Vec<Mistake> {
     ]
 }
 
+#[allow(clippy::too_many_lines)]
 fn declarations() -> Vec<Mistake> {
     vec![
         m("CREATE TABLE t (a INT)", (1, 14), "the table has no WITH clause", "'connector'"),
