@@ -6,7 +6,7 @@ use tidegate_core::error::{Error, Result};
 use tidegate_core::scan::ChainStep;
 
 use super::cast;
-use super::field::{ChainEnd, Last, fuse, split_cast};
+use super::fuse::{ChainEnd, Last, fuse, is_never, split_cast};
 use super::value::chain_text;
 use crate::json::oracle;
 use crate::json::program::Program;
@@ -34,7 +34,7 @@ impl ChainFunction {
         if to.is_some() {
             return Err(Error::internal("a chain function gives text"));
         }
-        let never = super::field::is_never(&steps);
+        let never = is_never(&steps);
         let mut end = ChainEnd { steps: steps.clone(), last: Last::Message, residual: None, fit: None, cast: None };
         let hops = fuse(&steps, &mut end);
         let program = (!hops.is_empty()).then(|| {

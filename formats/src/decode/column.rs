@@ -3,129 +3,18 @@
 use std::sync::Arc;
 
 use arrow_array::types::{
-    ArrowPrimitiveType, Date32Type, Decimal128Type, Float32Type, Float64Type, Int8Type, Int16Type, Int32Type,
-    Int64Type, Time32MillisecondType, TimestampMicrosecondType,
+    Date32Type, Decimal128Type, Float32Type, Float64Type, Int8Type, Int16Type, Int32Type, Int64Type,
+    Time32MillisecondType, TimestampMicrosecondType,
 };
-use arrow_array::{
-    ArrayRef, BinaryArray, BooleanArray, ListArray, MapArray, NullArray, PrimitiveArray, StringArray, StructArray,
-};
+use arrow_array::{ArrayRef, BooleanArray, ListArray, MapArray, NullArray, StructArray};
 use arrow_buffer::{BooleanBufferBuilder, NullBufferBuilder, OffsetBuffer, ScalarBuffer};
 use arrow_schema::{DataType as ArrowType, FieldRef, Fields};
 use tidegate_core::Scalar;
 use tidegate_core::error::{Error, Result};
 use tidegate_core::types::SqlType;
 
+use super::buffers::{Primitive, Varying};
 use super::value::Datum;
-
-/// Values of a fixed-width type.
-pub(crate) struct Primitive<T: ArrowPrimitiveType> {
-    values: Vec<T::Native>,
-    nulls: NullBufferBuilder,
-}
-
-impl<T: ArrowPrimitiveType> Primitive<T> {
-    fn new(rows: usize) -> Self {
-        Primitive { values: Vec::with_capacity(rows), nulls: NullBufferBuilder::new(rows) }
-    }
-    #[inline]
-    fn append(&mut self, value: Option<T::Native>) {
-        match value {
-            Some(v) => {
-                self.values.push(v);
-                self.nulls.append_non_null();
-            }
-            None => {
-                self.values.push(T::Native::default());
-                self.nulls.append_null();
-            }
-        }
-    }
-    fn finish(mut self) -> PrimitiveArray<T> {
-        PrimitiveArray::new(ScalarBuffer::from(self.values), self.nulls.finish())
-    }
-}
-
-/// Values of varying length, one after the other.
-pub(crate) struct Varying {
-    values: Vec<u8>,
-    offsets: Vec<i32>,
-    nulls: NullBufferBuilder,
-}
-
-impl Varying {
-    fn new(rows: usize, bytes: usize) -> Self {
-        let mut offsets = Vec::with_capacity(rows + 1);
-        offsets.push(0);
-        Varying { values: Vec::with_capacity(bytes), offsets, nulls: NullBufferBuilder::new(rows) }
-    }
-    #[inline]
-    pub(crate) fn append(&mut self, value: Option<&[u8]>) {
-        match value {
-            Some(v) => {
-                self.values.extend_from_slice(v);
-                self.nulls.append_non_null();
-            }
-            None => self.nulls.append_null(),
-        }
-        self.end();
-    }
-    /// Appends `data[start..end]`. Short texts are the rule: they are copied with what follows them,
-    /// at a fixed width, and cut.
-    #[inline(always)]
-    pub(crate) fn append_range(&mut self, data: &[u8], start: usize, end: usize) {
-        const WIDE: usize = 32;
-        let from = self.values.len();
-        match data.get(start..start + WIDE) {
-            Some(wide) if end - start <= WIDE => {
-                self.values.extend_from_slice(wide);
-                self.values.truncate(from + end - start);
-            }
-            _ => self.values.extend_from_slice(data.get(start..end).unwrap_or(&[])),
-        }
-        self.nulls.append_non_null();
-        self.end();
-    }
-    #[inline(always)]
-    fn end(&mut self) {
-        // A batch is below 4 GiB by contract and unescaping shortens; past 2 GiB the array is refused.
-        self.offsets.push(i32::try_from(self.values.len()).unwrap_or(i32::MAX));
-    }
-    fn too_long(&self) -> Result<()> {
-        if i32::try_from(self.values.len()).is_err() {
-            return Err(Error::user("a column of one batch holds more than 2 GiB").help("read smaller batches"));
-        }
-        Ok(())
-    }
-    fn binary(mut self) -> Result<BinaryArray> {
-        self.too_long()?;
-        let offsets = OffsetBuffer::new(ScalarBuffer::from(self.offsets));
-        BinaryArray::try_new(offsets, self.values.into(), self.nulls.finish())
-            .map_err(|e| Error::internal(e.to_string()))
-    }
-    /// As text; rows that are not UTF-8 are told to `invalid` and get replacement characters.
-    fn text(mut self, invalid: &mut dyn FnMut(usize)) -> Result<StringArray> {
-        self.too_long()?;
-        let nulls = self.nulls.finish();
-        let offsets = OffsetBuffer::new(ScalarBuffer::from(self.offsets));
-        // Arrow checks the text as a whole, and that no row's end cuts a character in two.
-        let values = arrow_buffer::Buffer::from_vec(self.values);
-        if let Ok(array) = StringArray::try_new(offsets.clone(), values.clone(), nulls.clone()) {
-            return Ok(array);
-        }
-        let mut repaired = Varying::new(offsets.len(), values.len() + 64);
-        for (row, range) in offsets.windows(2).enumerate() {
-            let bytes = &values[range[0] as usize..range[1] as usize];
-            let text = String::from_utf8_lossy(bytes);
-            if matches!(text, std::borrow::Cow::Owned(_)) {
-                invalid(row);
-            }
-            repaired.append(Some(text.as_bytes()));
-        }
-        repaired.too_long()?;
-        let offsets = OffsetBuffer::new(ScalarBuffer::from(repaired.offsets));
-        StringArray::try_new(offsets, repaired.values.into(), nulls).map_err(|e| Error::internal(e.to_string()))
-    }
-}
 
 /// A column under construction.
 pub(crate) enum ColumnBuilder {

@@ -3,7 +3,8 @@
 
 use tidegate_core::Scalar;
 
-use super::column::{ColumnBuilder, Varying};
+use super::buffers::Varying;
+use super::column::ColumnBuilder;
 use super::field::{Field, How, Source};
 use super::problem::Problems;
 use super::read::Reader;

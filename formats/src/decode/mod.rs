@@ -10,6 +10,7 @@
 //! Text that is not UTF-8 becomes U+FFFD where Java would decode the bytes first (raw columns, csv,
 //! JSON functions over a message); in the json format it breaks the record.
 
+mod buffers;
 pub(crate) mod cast;
 pub mod chain;
 mod column;
@@ -17,6 +18,7 @@ mod csv;
 mod field;
 mod fill;
 mod filter;
+mod fuse;
 mod problem;
 mod raw;
 mod read;

@@ -7,7 +7,8 @@ use tidegate_core::raw::RawBatch;
 use tidegate_core::scan::{Metadata, TimeUnit};
 use tidegate_core::types::SqlType;
 
-use super::field::{ChainEnd, Field, How, Last, Source};
+use super::field::{Field, How, Source};
+use super::fuse::{ChainEnd, Last, Residual};
 use super::problem::OnBad;
 use super::read::Reader;
 use super::{cast, csv, raw, typed};
@@ -236,12 +237,7 @@ fn last_text(last: Last, slot: Slot, bytes: &[u8]) -> Option<Cow<'_, [u8]>> {
 
 /// The part of a chain behind what the path program reads, by the plain functions.
 #[cold]
-fn residual_text<'a>(
-    end: &ChainEnd,
-    residual: &super::field::Residual,
-    slot: Slot,
-    bytes: &'a [u8],
-) -> Option<Cow<'a, [u8]>> {
+fn residual_text<'a>(end: &ChainEnd, residual: &Residual, slot: Slot, bytes: &'a [u8]) -> Option<Cow<'a, [u8]>> {
     let text = if residual.mid_path {
         match slot.kind {
             Kind::Missing => return None,

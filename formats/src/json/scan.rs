@@ -23,7 +23,7 @@ pub(crate) fn word(data: &[u8], at: usize) -> Option<u64> {
 /// A mark in the high bit of the bytes that are a quote or a backslash. Only the lowest mark is
 /// exact: a borrow may mark a byte above a real one.
 #[inline(always)]
-fn quote_or_slash(w: u64) -> u64 {
+pub(crate) fn quote_or_slash(w: u64) -> u64 {
     let q = w ^ QUOTES;
     let s = w ^ SLASHES;
     (q.wrapping_sub(LOW) & !q | s.wrapping_sub(LOW) & !s) & HIGH

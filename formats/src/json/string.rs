@@ -1,5 +1,7 @@
 //! The inside of JSON strings: escapes to characters and back.
 
+use super::scan::{quote_or_slash, word};
+
 /// Appends the text of a string (the bytes between its quotes) with escapes resolved. Bytes that are
 /// not UTF-8 are kept as they are; a lone surrogate becomes `?`, as Java writes it.
 pub fn unescape(inside: &[u8], out: &mut Vec<u8>) {
@@ -57,11 +59,8 @@ pub fn quote(text: &str, escapes: Escapes, out: &mut Vec<u8>) {
     out.push(b'"');
     let bytes = text.as_bytes();
     let mut from = 0;
-    for (i, b) in bytes.iter().enumerate() {
-        let plain = *b >= b' ' && *b != b'"' && *b != b'\\' && (*b < 0xf0 || escapes == Escapes::Few);
-        if plain {
-            continue;
-        }
+    while let Some(i) = next_escaped(bytes, from, escapes) {
+        let b = &bytes[i];
         out.extend_from_slice(&bytes[from..i]);
         from = i + 1;
         match b {
@@ -84,6 +83,24 @@ pub fn quote(text: &str, escapes: Escapes, out: &mut Vec<u8>) {
     }
     out.extend_from_slice(&bytes[from..]);
     out.push(b'"');
+}
+
+/// The next byte from `at` on that cannot stand in a string as it is.
+fn next_escaped(bytes: &[u8], mut at: usize, escapes: Escapes) -> Option<usize> {
+    const LOW: u64 = 0x0101_0101_0101_0101;
+    const HIGH: u64 = 0x8080_8080_8080_8080;
+    while let Some(w) = word(bytes, at) {
+        let control = w.wrapping_sub(LOW * 0x20) & !w;
+        // The four highest bits: the first byte of four.
+        let pair = if escapes == Escapes::Pairs { w & (w << 1) & (w << 2) & (w << 3) } else { 0 };
+        let hits = quote_or_slash(w) | (control | pair) & HIGH;
+        if hits != 0 {
+            return Some(at + (hits.trailing_zeros() / 8) as usize);
+        }
+        at += 8;
+    }
+    let special = |b: &u8| *b < b' ' || *b == b'"' || *b == b'\\' || (*b >= 0xf0 && escapes == Escapes::Pairs);
+    bytes.get(at..)?.iter().position(special).map(|n| at + n)
 }
 
 fn escape_unit(unit: u16, out: &mut Vec<u8>) {
@@ -109,6 +126,20 @@ mod tests {
         assert_eq!(plain(r#"a\"b\\c\/\n\té中"#), "a\"b\\c/\n\té中");
         assert_eq!(plain(r"\u4e2d\ud83d\ude00!"), "中😀!");
         assert_eq!(plain(r"\ud83dx\ude00\ud83d\u0041"), "?x??A");
+    }
+
+    #[test]
+    fn escapes_are_found_at_any_place() {
+        for special in ["\"", "\\", "\u{1f}", "\u{0}", "😀"] {
+            for n in 0..20 {
+                let text = format!("{}{special}{}", "é".repeat(n % 3) + &"x".repeat(n), "中~\u{7f} ".repeat(3));
+                let mut out = Vec::new();
+                quote(&text, Escapes::Pairs, &mut out);
+                let quoted = String::from_utf8(out).unwrap();
+                assert_eq!(serde_json::from_str::<String>(&quoted).unwrap(), text);
+                assert!(quoted.contains('\\') && !quoted.contains('😀'), "{quoted}");
+            }
+        }
     }
 
     #[test]
