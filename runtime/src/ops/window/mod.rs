@@ -11,6 +11,8 @@ pub mod aggregate;
 pub mod assign;
 pub mod session;
 pub mod table;
+#[cfg(test)]
+mod tests;
 
 use arrow_array::{Array, ArrayRef};
 use tidegate_core::Result;
