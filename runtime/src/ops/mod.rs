@@ -1,5 +1,6 @@
 //! The streaming operators, one file each, over the keyed state of [`crate::state`].
 
+pub mod calc;
 mod changes;
 pub mod first;
 pub mod group_aggregate;
@@ -25,6 +26,7 @@ use crate::operator::{Operator, OperatorContext};
 /// Where the plan does not fit together.
 pub fn build(node: &Node, plan: &Plan, ctx: OperatorContext) -> Result<Box<dyn Operator>> {
     Ok(match &node.op {
+        Op::Calc { filter, exprs } => Box::new(calc::Calc::new(node, plan, filter.as_ref(), exprs, ctx)?),
         Op::GroupAggregate { keys, aggregates } => {
             Box::new(group_aggregate::GroupAggregate::new(node, plan, keys, aggregates, ctx)?)
         }
