@@ -26,7 +26,10 @@ pub fn number_of(value: &[u8]) -> Option<u64> {
 }
 
 /// Rows `from..to` as the sink wants them.
-pub(crate) fn batch(input: SinkInput, from: u64, to: u64) -> Result<ChangeBatch> {
+///
+/// # Errors
+/// None in practice; arrays that do not make a batch.
+pub fn batch(input: SinkInput, from: u64, to: u64) -> Result<ChangeBatch> {
     match input {
         SinkInput::Columns => {
             let rows: Vec<_> = (from..to).map(|n| (RowKind::Insert, n, format!("row {n}"))).collect();
