@@ -1,0 +1,224 @@
+//! Epochs: asks sources for barriers, collects what tasks leave behind, has the store decide it,
+//! holds sources back while sinks are behind, and ends the job.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use tidegate_core::source::Source;
+use tidegate_core::split::{Position, Split};
+use tidegate_core::{Error, Result};
+use tokio::sync::mpsc::UnboundedReceiver;
+use tokio::sync::watch;
+use tokio::time::Instant;
+
+use crate::commit;
+use crate::store::{EpochContents, Positions, RejectKey, Store};
+
+use super::control::{Ack, Control, Event};
+use super::dead_letters::{DeadLetters, Letter};
+use super::inbox::{Barrier, Then, torn_down};
+use super::sink::EpochLimit;
+
+/// Lines for a person, until somebody takes them.
+pub type Messages = Arc<parking_lot::Mutex<Vec<String>>>;
+
+/// The splits of a source by id.
+pub type KnownSplits = Arc<parking_lot::Mutex<BTreeMap<String, Split>>>;
+
+/// Drives the epochs of one job.
+pub struct Coordinator {
+    /// The store.
+    pub store: Store,
+    /// To the tasks.
+    pub control: Arc<Control>,
+    /// From the tasks.
+    pub events: UnboundedReceiver<Event>,
+    /// How far sinks are.
+    pub applied: watch::Receiver<commit::Progress>,
+    /// Number of tasks, and how many of them read.
+    pub tasks: usize,
+    /// Tasks that read.
+    pub sources: usize,
+    /// Time between barriers.
+    pub interval: Duration,
+    /// Brings the barrier forward.
+    pub limit: Arc<EpochLimit>,
+    /// The epoch that is open.
+    pub epoch: u64,
+    /// Where every split stands.
+    pub positions: Positions,
+    /// Where every watermark stands.
+    pub watermarks: BTreeMap<(String, String), i64>,
+    /// Writes rows that targets refused.
+    pub letters: Option<DeadLetters>,
+    /// Sources by id, told what has been applied.
+    pub told: BTreeMap<String, (Arc<dyn Source>, KnownSplits)>,
+    /// The epoch they were last told of.
+    pub told_epoch: Option<u64>,
+    /// The last decided epoch plus one, for progress.
+    pub decided: Arc<AtomicU64>,
+    /// For people.
+    pub messages: Messages,
+}
+
+struct InFlight {
+    barrier: Barrier,
+    contents: EpochContents,
+    acks: usize,
+}
+
+/// What the loop waits for besides events.
+#[derive(Default)]
+struct Wishes {
+    stop: bool,
+    now: bool,
+    ended: usize,
+}
+
+impl Coordinator {
+    /// Runs until the last decision; the answer is its barrier.
+    ///
+    /// # Errors
+    /// Whatever stopped the job; nothing undecided has become visible.
+    pub async fn run(&mut self) -> Result<Barrier> {
+        let mut wishes = Wishes::default();
+        let mut in_flight: Option<InFlight> = None;
+        let mut next = Instant::now() + self.interval;
+        loop {
+            if in_flight.is_none() {
+                let then = match (wishes.stop, wishes.ended >= self.sources) {
+                    (true, _) => Some(Then::Stop),
+                    (false, true) => Some(Then::End),
+                    (false, false) if wishes.now || (Instant::now() >= next && self.is_due()?) => Some(Then::Continue),
+                    (false, false) => None,
+                };
+                if let Some(then) = then {
+                    in_flight = Some(self.begin(then)?);
+                    wishes.now = false;
+                }
+                if Instant::now() >= next {
+                    next = Instant::now() + self.interval;
+                }
+            }
+            let event = tokio::select! {
+                event = self.events.recv() => event,
+                () = tokio::time::sleep_until(next), if in_flight.is_none() => None,
+                changed = self.applied.changed() => {
+                    changed.map_err(|_| Error::internal("the committers are gone"))?;
+                    self.hear_of_sinks()?;
+                    None
+                }
+            };
+            match event {
+                None => {}
+                Some(Event::Ack(ack)) => {
+                    let Some(flight) = in_flight.as_mut() else { continue };
+                    self.take(*ack, flight);
+                    if flight.acks == self.tasks
+                        && let Some(flight) = in_flight.take()
+                    {
+                        let barrier = flight.barrier;
+                        self.decide(flight).await?;
+                        if barrier.then != Then::Continue {
+                            return Ok(barrier);
+                        }
+                    }
+                }
+                Some(Event::InputEnded) => wishes.ended += 1,
+                Some(Event::EpochFull) => wishes.now = true,
+                Some(Event::Stop) => wishes.stop = true,
+                Some(Event::Abort) => return Err(torn_down()),
+                Some(Event::Failed(error)) => return Err(error),
+                Some(Event::Note(text)) => self.messages.lock().push(text),
+            }
+        }
+    }
+
+    /// Whether anything has happened that an epoch is worth.
+    fn is_due(&self) -> Result<bool> {
+        Ok(self.control.is_dirty() || (self.letters.is_some() && !self.store.rejects()?.is_empty()))
+    }
+
+    fn begin(&mut self, then: Then) -> Result<InFlight> {
+        let mut contents = EpochContents { epoch: self.epoch, final_: then == Then::End, ..EpochContents::default() };
+        self.refused(&mut contents)?;
+        let barrier = Barrier { epoch: self.epoch, then };
+        self.limit.told.store(false, Ordering::Relaxed);
+        self.control.ask(barrier, then == Then::Continue && self.store.over_pending_limit());
+        Ok(InFlight { barrier, contents, acks: 0 })
+    }
+
+    /// Rows that targets refused go to the dead letters of this epoch.
+    fn refused(&mut self, contents: &mut EpochContents) -> Result<()> {
+        let Some(letters) = &mut self.letters else { return Ok(()) };
+        let rejects = self.store.rejects()?;
+        for reject in &rejects {
+            let RejectKey { sink, lane, position } = &reject.key;
+            letters.add(Letter::rejected(&reject.row, &reject.reason, &format!("sink {sink} lane {lane} position {position}")))?;
+        }
+        let mut ack = Ack::default();
+        letters.finish(&mut ack)?;
+        contents.rows.extend(ack.rows.into_iter().map(|(sink, lane, refs)| (sink, lane, u32::MAX, refs)));
+        contents.dead_letters = rejects.into_iter().map(|r| r.key).collect();
+        Ok(())
+    }
+
+    fn take(&mut self, ack: Ack, flight: &mut InFlight) {
+        let task = ack.task;
+        self.positions.extend(ack.positions);
+        for (key, watermark) in ack.watermarks {
+            let entry = self.watermarks.entry(key).or_insert(watermark);
+            *entry = (*entry).max(watermark);
+        }
+        flight.contents.rows.extend(ack.rows.into_iter().map(|(sink, lane, refs)| (sink, lane, task, refs)));
+        flight.contents.state.extend(ack.state.into_iter().map(|(id, refs)| (id, task, refs)));
+        flight.acks += 1;
+    }
+
+    async fn decide(&mut self, flight: InFlight) -> Result<()> {
+        let mut contents = flight.contents;
+        contents.positions = self.positions.clone();
+        contents.watermarks = self.watermarks.clone();
+        self.store.decide(contents).await?;
+        self.epoch += 1;
+        self.decided.store(self.epoch, Ordering::Relaxed);
+        Ok(())
+    }
+
+    /// The sinks have come further, or failed.
+    fn hear_of_sinks(&mut self) -> Result<()> {
+        let progress = self.applied.borrow_and_update().clone();
+        if let Some(error) = progress.failed {
+            return Err(error);
+        }
+        if self.control.is_paused() && !self.store.over_pending_limit() {
+            self.control.resume();
+        }
+        if progress.applied_epoch > self.told_epoch {
+            self.told_epoch = progress.applied_epoch;
+            if let Some(positions) = progress.applied_epoch.and_then(|e| self.store.positions_at(e)) {
+                self.tell_sources(&positions);
+            }
+        }
+        Ok(())
+    }
+
+    fn tell_sources(&self, positions: &Positions) {
+        for (id, (source, splits)) in &self.told {
+            let splits = splits.lock();
+            let of_source: Vec<(Split, Position)> = positions
+                .iter()
+                .filter(|((source, _), _)| source == id)
+                .filter_map(|((_, split), saved)| Some((splits.get(split)?.clone(), saved.position.clone())))
+                .collect();
+            let (source, id) = (source.clone(), id.clone());
+            tokio::spawn(async move {
+                if let Err(e) = source.applied(&of_source).await {
+                    tracing::warn!("table {id}: the source was not told what has been applied: {e}");
+                }
+            });
+        }
+    }
+}

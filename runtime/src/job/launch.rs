@@ -1,0 +1,285 @@
+//! The steps of a start, in the order that the protocol asks for, and what happens at the end.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use parking_lot::Mutex;
+use tidegate_core::registry::Opener;
+use tidegate_core::{Error, Result};
+use tidegate_plan::{Op, Plan};
+use tokio::sync::mpsc::UnboundedReceiver;
+use tokio::sync::watch;
+
+use super::header::header;
+use super::{Job, JobOptions, Running, Sinks, Summary, channel, is_discard, on_reject, open_sink};
+use crate::commit::{CommitOptions, Committers, OnReject, start_committers};
+use crate::exec::build::{Builder, LetterBox, SinkShape, metrics_of};
+use crate::exec::control::{Control, Event};
+use crate::exec::coordinator::Coordinator;
+use crate::exec::graph::Graph;
+use crate::exec::inbox::Then;
+use crate::exec::sink::EpochLimit;
+use crate::exec::spawn::{Parts, Tasks};
+use crate::exec::start::{Ask, Feed, Starts, open_sources};
+use crate::metrics::Progress;
+use crate::store::{EpochContents, OpenOptions, Recovered, Store};
+
+pub(super) async fn launch(plan: Arc<Plan>, opener: Arc<dyn Opener>, options: JobOptions) -> Result<Job> {
+    let started_millis = options.clock.now_millis();
+    let all: Vec<usize> = (0..plan.nodes.len()).collect();
+    let wanted = Graph::build(&plan, 1, &BTreeMap::new()).stages.into_iter().next().map_or(all, |s| s.nodes);
+    let (sinks, shapes, letters) = open_sinks(&plan, opener.as_ref()).await?;
+    let sources = open_sources(&plan, &wanted, opener.as_ref(), options.clock.as_ref()).await?;
+
+    let cores = std::thread::available_parallelism().map_or(1, |n| n.get() as u32);
+    let tasks = options.tasks.or(plan.settings.parallelism).unwrap_or(cores).max(1);
+    let splits = sources.iter().map(|s| (s.node, s.splits.len())).collect();
+    let graph = Graph::build(&plan, tasks, &splits);
+    let (events, inbox) = channel();
+    let control = Arc::new(Control::default());
+    let mut builder = Builder {
+        inboxes: Builder::make_inboxes(&graph),
+        plan: plan.clone(),
+        graph,
+        metrics: Arc::new(metrics_of(&plan)),
+        clock: options.clock.clone(),
+        control: control.clone(),
+        sinks: shapes,
+        lanes: BTreeMap::new(),
+        letters,
+        log: None,
+    };
+
+    let (store, recovered) = open_store(&builder, &options, header(&builder, &sources)?)?;
+    let messages: crate::exec::coordinator::Messages = Arc::default();
+    messages.lock().extend(notes(&recovered));
+
+    let ask = Ask { from: options.from.clone(), until: options.until.clone(), upstream: options.upstream.clone() };
+    let mut starts = Starts::default();
+    let mut feeds = Vec::new();
+    for opened in sources {
+        let feed = Feed::new(opened, &plan, &builder.metrics, &ask, &recovered.watermarks);
+        if !recovered.finished {
+            feed.resolve(&recovered.positions, &ask, &mut starts).await?;
+        }
+        feeds.push(feed);
+    }
+    messages.lock().append(&mut starts.messages);
+
+    let commit_options = commit_options(&plan, &builder);
+    let opened: Sinks = sinks.into_iter().filter(|(_, s)| !is_discard(s)).collect();
+    let committers = start_committers(Arc::new(store.clone()), opener, opened, commit_options).await?;
+    let applied = committers.progress();
+
+    let mut epoch = recovered.epoch.map_or(0, |e| e + 1);
+    if !recovered.finished && (starts.changed || recovered.epoch.is_none()) {
+        let contents = EpochContents {
+            epoch,
+            positions: starts.positions.clone(),
+            watermarks: recovered.watermarks.clone(),
+            ..EpochContents::default()
+        };
+        store.decide(contents).await?;
+        epoch += 1;
+    }
+    let decided = Arc::new(AtomicU64::new(epoch));
+    let shared = Arc::new(Running {
+        name: options.name.clone(),
+        clock: options.clock.clone(),
+        started_millis,
+        metrics: builder.metrics.clone(),
+        control: control.clone(),
+        messages: messages.clone(),
+        decided: decided.clone(),
+        live: Mutex::new(Some((store.clone(), applied.clone()))),
+        last: Mutex::new(Progress::default()),
+    });
+    let (finish, finished) = watch::channel(false);
+    let (done_sender, done) = watch::channel(None);
+    let end = End { committers, shared: shared.clone(), finish, patience: options.patience };
+    if recovered.finished {
+        messages.lock().push("all input has been read to its end before; what is decided is applied, --fresh-state starts anew".into());
+        tokio::spawn(async move {
+            let result = end.ended(epoch.saturating_sub(1), inbox).await;
+            done_sender.send_replace(Some(result));
+        });
+        return Ok(Job { shared, events, finished, done });
+    }
+
+    let limit = Arc::new(EpochLimit {
+        store: store.clone(),
+        bytes: plan.settings.epoch_bytes.max(1),
+        told: AtomicBool::new(false),
+        events: events.clone(),
+    });
+    builder.lanes = recovered.lanes;
+    builder.log = Some((store.appender(), limit.clone()));
+    let parts = Parts {
+        appender: store.appender(),
+        control: control.clone(),
+        events: events.clone(),
+        clock: options.clock.clone(),
+        limits: options.limits,
+        epoch,
+    };
+    let mut tasks = Tasks::make(&builder, &feeds, &starts, &recovered.watermarks, recovered.state, &parts).await?;
+    let (count, reading) = tasks.count();
+    let follows: Vec<_> = tasks.follows.drain(..).map(|f| tokio::spawn(f.run())).collect();
+    let coordinator = Coordinator {
+        store,
+        control,
+        events: inbox,
+        applied,
+        tasks: count,
+        sources: reading,
+        interval: Duration::from_millis(u64::try_from(plan.settings.checkpoint_interval_ms).unwrap_or(1000).max(10)),
+        limit,
+        epoch,
+        positions: starts.positions,
+        watermarks: recovered.watermarks,
+        letters: builder.dead_letters(0, 1, u32::MAX)?,
+        told: feeds.iter().map(|f| (f.opened.id.clone(), (f.opened.source.clone(), f.known.clone()))).collect(),
+        told_epoch: None,
+        decided,
+        messages,
+    };
+    let threads = tasks.start(&options.name)?;
+    tokio::spawn(async move {
+        let result = end.run(coordinator, threads, &follows).await;
+        done_sender.send_replace(Some(result));
+    });
+    Ok(Job { shared, events, finished, done })
+}
+
+type Shapes = BTreeMap<usize, SinkShape>;
+
+async fn open_sinks(plan: &Plan, opener: &dyn Opener) -> Result<(Sinks, Shapes, Option<LetterBox>)> {
+    let mut sinks = Sinks::new();
+    let mut shapes = Shapes::new();
+    for id in &plan.sinks {
+        let Op::Sink(sink) = &plan.nodes[*id].op else { continue };
+        let table = plan.tables.get(sink.table).ok_or_else(|| Error::internal("a sink without table"))?;
+        let opened = open_sink(opener, table).await?;
+        shapes.insert(*id, SinkShape { input: opened.input, discard: is_discard(&opened) });
+        sinks.insert(sink.sink_id.clone(), opened);
+    }
+    let Some((node, sink, columns)) = LetterBox::node(plan) else { return Ok((sinks, shapes, None)) };
+    if !sinks.contains_key(&sink) {
+        let table = plan.settings.dead_letter.and_then(|t| plan.tables.get(t));
+        let opened = open_sink(opener, table.ok_or_else(|| Error::internal("no dead-letter table"))?).await?;
+        sinks.insert(sink.clone(), opened);
+    }
+    let shape = sinks.get(&sink).map(|s| SinkShape { input: s.input, discard: is_discard(s) });
+    let letters = shape.map(|shape| LetterBox { node, sink, columns, shape });
+    Ok((sinks, shapes, letters))
+}
+
+fn open_store(builder: &Builder, options: &JobOptions, header: crate::store::JobHeader) -> Result<(Store, Recovered)> {
+    let settings = &builder.plan.settings;
+    let open = OpenOptions {
+        dir: options.state_dir.clone(),
+        job: options.name.clone(),
+        header,
+        fresh_state: options.fresh_state,
+        allow_dropped_state: options.allow_dropped_state,
+        adopt: options.adopt,
+        reset_fence: options.reset_fence,
+        drop_pending: options.drop_pending,
+        retention: Duration::from_millis(u64::try_from(settings.log_retention_ms).unwrap_or(0)),
+        pending_limit_bytes: settings.pending_bytes,
+    };
+    Store::open(options.storage.clone(), options.clock.clone(), open)
+}
+
+fn notes(recovered: &Recovered) -> Vec<String> {
+    let mut out = recovered.notes.clone();
+    if let Some(epoch) = recovered.epoch {
+        out.push(format!("going on after epoch {epoch}"));
+        for sink in &recovered.new_sinks {
+            out.push(format!("sink {sink} is new: it starts with empty state at the current positions"));
+        }
+    }
+    out
+}
+
+fn commit_options(plan: &Plan, builder: &Builder) -> CommitOptions {
+    let mut options = CommitOptions::default();
+    for id in &plan.sinks {
+        if let Op::Sink(sink) = &plan.nodes[*id].op {
+            options.on_reject.insert(sink.sink_id.clone(), on_reject(&plan.settings));
+        }
+    }
+    // A dead letter that is refused has nowhere else to go.
+    if let Some(letters) = &builder.letters {
+        options.on_reject.insert(letters.sink.clone(), OnReject::Stop);
+    }
+    options
+}
+
+/// What happens after the last barrier, or after a failure.
+struct End {
+    committers: Committers,
+    shared: Arc<Running>,
+    finish: watch::Sender<bool>,
+    patience: Duration,
+}
+
+impl End {
+    async fn run(self, mut coordinator: Coordinator, threads: Vec<JoinHandle<()>>, follows: &[tokio::task::JoinHandle<()>]) -> Result<Summary> {
+        let outcome = coordinator.run().await;
+        if outcome.is_err() {
+            self.shared.control.abort();
+        }
+        for follow in follows {
+            follow.abort();
+        }
+        let joined = tokio::task::spawn_blocking(move || threads.into_iter().for_each(|t| drop(t.join()))).await;
+        let events = std::mem::replace(&mut coordinator.events, channel().1);
+        drop(coordinator);
+        match outcome.and_then(|barrier| joined.map(|()| barrier).map_err(|e| Error::internal(format!("ending tasks: {e}")))) {
+            Err(error) => {
+                let stopped = tokio::time::timeout(self.patience, self.committers.shutdown()).await;
+                self.shared.close();
+                if let Ok(Err(also)) = stopped {
+                    tracing::debug!("while stopping: {also}");
+                }
+                Err(error)
+            }
+            Ok(barrier) if barrier.then == Then::End => self.ended(barrier.epoch, events).await,
+            Ok(barrier) => {
+                let applied = tokio::time::timeout(self.patience, self.committers.wait_applied(barrier.epoch)).await;
+                self.close(applied.ok(), false).await
+            }
+        }
+    }
+
+    /// Waits until everything is committed; a stop in the meantime leaves the rest to the next run.
+    async fn ended(self, epoch: u64, mut events: UnboundedReceiver<Event>) -> Result<Summary> {
+        let stop = async {
+            while let Some(event) = events.recv().await {
+                if matches!(event, Event::Stop | Event::Abort) {
+                    return;
+                }
+            }
+            std::future::pending::<()>().await;
+        };
+        let applied = tokio::select! {
+            applied = self.committers.wait_applied(epoch) => Some(applied),
+            () = stop => None,
+        };
+        self.close(applied, true).await
+    }
+
+    async fn close(self, applied: Option<Result<()>>, ended: bool) -> Result<Summary> {
+        let shut = self.committers.shutdown().await;
+        let pending = applied.is_none();
+        self.shared.close();
+        applied.unwrap_or(Ok(()))?;
+        shut?;
+        self.finish.send_replace(ended && !pending);
+        Ok(Summary { ended: ended && !pending, pending, progress: self.shared.last.lock().clone() })
+    }
+}
