@@ -1,7 +1,7 @@
 //! How fast a log is written and read: `cargo run --profile quick -p tidegate-local --example log_speed`.
 //!
-//! Prints rows and rows per CPU-second of this thread for 256-byte messages, and the same for a keyed
-//! SQLite table.
+//! Prints rows and rows per CPU-second for 256-byte messages, and the same for a keyed SQLite table and
+//! the classroom generators.
 
 #![allow(clippy::print_stdout)]
 
@@ -10,12 +10,13 @@ use std::time::{Duration, Instant};
 
 use arrow_array::{ArrayRef, Int64Array, RecordBatch, StringArray};
 use tidegate_core::change::ChangeBatch;
-use tidegate_core::sink::{ApplyUnit, Fence, FencedSink, Id, Scope};
+use tidegate_core::sink::{ApplyUnit, CommitOutcome, Fence, FencedSink, Id, Scope};
 use tidegate_core::source::{BatchLimits, Read, SplitReader};
 use tidegate_core::table::{BoundTable, ColumnKind, Resource, SinkChanges, TableBinding, TableColumn, TableSpec};
 use tidegate_core::types::arrow_schema;
 use tidegate_core::{Column, Dialect, Error, Result, Span, SqlType};
 use tidegate_local::log::{Log, Record};
+use tidegate_local::own::datagen::classroom::{Classroom, GENERATORS};
 use tidegate_local::table::TableSink;
 
 const MESSAGES: u64 = 4_000_000;
@@ -38,8 +39,25 @@ fn main() -> Result<()> {
     let dir = std::env::temp_dir().join(format!("tidegate-log-speed-{}", std::process::id()));
     std::fs::create_dir_all(&dir)?;
     let result = log(&dir).and_then(|()| table(&dir));
+    generators();
     std::fs::remove_dir_all(&dir)?;
     result
+}
+
+fn generators() {
+    for (name, shape) in GENERATORS {
+        let classroom = Classroom { shape: *shape, start_ms: Some(0), per_second: 2000, disorder_ms: 500, keys: 2000 };
+        let (since, before) = (Instant::now(), cpu());
+        let (mut key, mut message) = (String::new(), String::new());
+        let mut bytes = 0;
+        for n in 0..1_000_000 {
+            key.clear();
+            message.clear();
+            classroom.write(7, n, 0, &mut key, &mut message);
+            bytes += message.len();
+        }
+        report(&format!("{name}, {} bytes each", bytes / 1_000_000), 1_000_000, since, before);
+    }
 }
 
 fn log(dir: &std::path::Path) -> Result<()> {
@@ -111,7 +129,10 @@ fn table(dir: &std::path::Path) -> Result<()> {
         let (from, to) = (epoch * per as u64, (epoch + 1) * per as u64);
         let rows = vec![ChangeBatch::append(rows)];
         let unit = ApplyUnit { scope: scope.clone(), from, to, fence: fence(to, epoch + 1), version: 1, rows };
-        println!("{:?}", runtime.block_on(sink.apply(&unit)));
+        let outcome = runtime.block_on(sink.apply(&unit));
+        if outcome != CommitOutcome::Committed {
+            return Err(Error::internal(format!("{outcome:?}")));
+        }
     }
     report("table, upserted", TABLE_ROWS as u64, since, before);
     Ok(())
