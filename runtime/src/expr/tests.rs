@@ -1,1 +1,6 @@
+//! Kernels and laziness, over small batches; the dialects' probes run through SQL elsewhere.
 
+mod fixture;
+mod lazy;
+mod probes;
+mod share;
