@@ -1,8 +1,10 @@
 //! Runs a plan: operators, state, epochs, the log, commits and recovery.
 
 pub mod batch;
+pub mod exec;
 pub mod expr;
 pub mod hash;
+pub mod job;
 pub mod metrics;
 pub mod operator;
 pub mod ops;
