@@ -43,7 +43,7 @@ impl Planning {
     pub fn options<'a>(&'a self, project: &Project, file: &str) -> PlanOptions<'a> {
         let mut variables: BTreeMap<String, String> = project.variables.clone();
         variables.extend(self.var.iter().cloned());
-        PlanOptions { variables, settings: self.set.clone(), file: file.to_owned(), ..PlanOptions::new(&self.registry) }
+        PlanOptions { variables, settings: self.set.clone(), file_name: file.to_owned(), ..PlanOptions::new(&self.registry) }
     }
 
     /// Plans every job; prints every error and warning of every file to standard error.

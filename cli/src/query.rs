@@ -62,13 +62,13 @@ async fn from_project(path: &Path, args: &QueryArgs, planning: &Planning, opener
 /// # Errors
 /// A query that is not understood or tables that cannot be read.
 pub async fn rows_of(script: &str, sql: &str, options: &PlanOptions<'_>, opener: &Arc<dyn Opener>) -> Result<Rows> {
-    let plan = plan_query(script, sql, options).map_err(|all| match all.as_slice() {
+    let planned = plan_query(script, sql, options).map_err(|all| match all.as_slice() {
         [one] => one.clone(),
         many => Error::user(many.iter().map(|e| report::error("query", sql, e)).collect::<String>()),
     })?;
-    let zone = plan.settings.zone.clone();
+    let zone = planned.plan.settings.zone.clone();
     let (columns, batches) = tidegate_runtime::job::query(
-        Arc::new(plan),
+        Arc::new(planned.plan),
         opener.clone(),
         Arc::new(SystemClock),
         Some(StartMode::Earliest),

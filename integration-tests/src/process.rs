@@ -46,7 +46,7 @@ impl Finished {
         }
     }
     /// Panics with everything it said unless it ended well.
-    #[must_use]
+    #[allow(clippy::must_use_candidate, clippy::return_self_not_must_use, reason = "often the check is all")]
     pub fn ok(self) -> Self {
         assert!(self.status.success(), "{}\n--- stdout\n{}\n--- stderr\n{}", self.status, self.stdout, self.stderr);
         self
