@@ -166,7 +166,9 @@ fn operator(out: &mut String, plan: &Plan, id: NodeId, node: &Node, readers: usi
         }
         Op::GroupAggregate { keys, aggregates } | Op::WindowAggregate { keys, aggregates, .. } => {
             for (a, c) in aggregates.iter().zip(node.columns.iter().skip(keys.len())) {
-                line(out, 2, &format!("{} {}", aggregate(a, &input), c.data_type));
+                let text = aggregate(a, &input);
+                let text = if text == c.name { text } else { format!("{} = {text}", c.name) };
+                line(out, 2, &format!("{text} {}", c.data_type));
             }
             if let Op::WindowAggregate { window, .. } = &node.op {
                 let by = window.time.map_or("processing time".to_owned(), |t| format!("event time {}", input.get(t).cloned().unwrap_or_default()));
@@ -189,7 +191,8 @@ fn keeps_state(op: &Op) -> bool {
     )
 }
 
-fn aggregate(a: &tidegate_plan::AggregateCall, input: &[String]) -> String {
+/// An aggregate call in SQL-like text.
+pub(crate) fn aggregate(a: &tidegate_plan::AggregateCall, input: &[String]) -> String {
     let name = match &a.function {
         AggregateFunction::CountAll => return filtered("COUNT(*)".to_owned(), a, input),
         AggregateFunction::Count => "COUNT".to_owned(),

@@ -154,16 +154,20 @@ fn alias_hint(err: Error, e: &sp::Expr, s: &sp::Select) -> Error {
 }
 
 /// Everything the aggregation reads, as the columns of one projection.
-struct Inputs {
+struct Inputs<'a> {
     outputs: Vec<Output>,
+    /// Names of the columns read.
+    names: &'a [String],
 }
 
-impl Inputs {
+impl Inputs<'_> {
     fn place(&mut self, e: &Expr, time: TimeAttribute) -> usize {
         let found = self.outputs.iter().position(|(o, _, t)| o == e && *t == time);
         found.unwrap_or_else(|| {
             let n = self.outputs.len();
-            self.outputs.push((e.clone(), format!("$f{n}"), time));
+            let own = e.as_column().and_then(|c| self.names.get(c)).filter(|n| !n.is_empty());
+            let name = own.cloned().unwrap_or_else(|| format!("$f{n}"));
+            self.outputs.push((e.clone(), name, time));
             n
         })
     }
@@ -180,7 +184,8 @@ fn build(
     having: Option<Expr>,
     span: Span,
 ) -> Many<Relation> {
-    let mut inputs = Inputs { outputs: vec![] };
+    let names: Vec<String> = input.scope.columns.iter().map(|c| c.name.clone()).collect();
+    let mut inputs = Inputs { outputs: vec![], names: &names };
     let key_columns: Vec<usize> = grouping.keys.iter().map(|k| inputs.place(k, super::select::time_of(&input.scope, k))).collect();
     let calls: Vec<AggregateCall> = aggregates
         .calls
@@ -199,7 +204,6 @@ fn build(
         inputs.outputs.push((super::literal::int(0), "$f0".to_owned(), TimeAttribute::None));
     }
     let rel = b.calc(input.rel, filter, inputs.outputs, span);
-    let names: Vec<String> = input.scope.columns.iter().map(|c| c.name.clone()).collect();
     let parts = Parts { keys: &grouping.keys, key_columns: &key_columns, calls, names: &names };
     let aggregated = match &grouping.window {
         Some(w) => group_window(b, rel, &parts, w, time, span),
@@ -237,10 +241,16 @@ fn key_and_call_columns(b: &QueryBinder<'_>, rel: RelId, keys: &[usize], calls: 
         .map(|k| RelColumn { time: TimeAttribute::None, ..b.graph.rels[rel].columns[*k].clone() })
         .collect();
     columns.extend(calls.iter().enumerate().map(|(i, c)| RelColumn {
-        column: Column::new(format!("$agg{i}"), c.data_type.clone()),
+        column: Column::new(call_name(b, rel, i, c), c.data_type.clone()),
         time: TimeAttribute::None,
     }));
     columns
+}
+
+/// `COUNT(event)`, for people.
+fn call_name(b: &QueryBinder<'_>, rel: RelId, i: usize, c: &AggregateCall) -> String {
+    let text = crate::explain::aggregate(c, &b.graph.rels[rel].columns.iter().map(|c| c.column.name.clone()).collect::<Vec<_>>());
+    if text.contains('$') { format!("$agg{i}") } else { text }
 }
 
 fn group_aggregate(b: &mut QueryBinder<'_>, rel: RelId, parts: &Parts<'_>, span: Span) -> Aggregated {
@@ -323,7 +333,8 @@ fn window_aggregate(b: &mut QueryBinder<'_>, parts: &Parts<'_>, w: &WindowInput,
             return Err(Error::user("a condition mixes columns of the window and of the table").at(part.span).help("separate them with AND, or put it into HAVING"));
         }
     }
-    let mut inputs = Inputs { outputs: vec![] };
+    let below_names: Vec<String> = b.graph.rels[w.below].columns.iter().map(|c| c.column.name.clone()).collect();
+    let mut inputs = Inputs { outputs: vec![], names: &below_names };
     let mut keys = Vec::new();
     for (k, part) in parts.key_columns.iter().zip(&w.key_parts) {
         let e = &w.exprs[*k];

@@ -237,9 +237,9 @@ fn guarantee(table: &BoundTable, changes: SinkChanges) -> String {
         _ => "rows are appended",
     };
     match table.binding.resource {
-        Resource::Log { .. } | Resource::Table { .. } => format!(
-            "exactly once: rows are decided in the job's log and applied together with a fence; {how} (with a server in place of the embedded target: by its connector's level, shown at start)"
-        ),
+        Resource::Log { .. } | Resource::Table { .. } => {
+            format!("exactly once: decided in the job's log, applied with a fence; {how} (embedded; a server's level is shown at start)")
+        }
         Resource::Own if changes == SinkChanges::All => "shown or dropped as they come, nothing is kept".to_owned(),
         Resource::Own => format!("decided in the job's log, then written; {how}; the level is shown at start"),
     }
