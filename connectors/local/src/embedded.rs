@@ -120,3 +120,67 @@ impl Opener for Embedded {
 fn whole(pattern: &str) -> Result<Regex> {
     Regex::new(&format!("^(?:{pattern})$")).map_err(|e| Error::user(format!("topic pattern '{pattern}': {e}")))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::log::Record;
+    use crate::table::bound_for_tests;
+    use tidegate_core::split::{GroupFallback, Position, StartMode};
+    use tidegate_core::{Column, SqlType};
+
+    fn topic(topics: &[&str], pattern: Option<&str>) -> BoundTable {
+        let mut table = bound_for_tests("kafka", &[Column::new("m", SqlType::STRING.nullable())], &[]);
+        let topics = topics.iter().map(|t| (*t).to_owned()).collect();
+        table.binding.resource = Resource::Log { topics, pattern: pattern.map(str::to_owned) };
+        table
+    }
+
+    #[tokio::test]
+    async fn readers_and_writers_may_come_in_any_order() {
+        let dir = tempfile::tempdir().unwrap();
+        let embedded = Embedded::new(dir.path(), Registry::new()).with_partitions(3);
+        let table = topic(&["events"], None);
+        assert_eq!(embedded.source(&table).await.unwrap().splits().await.unwrap().len(), 3);
+        embedded.sink(&table).await.unwrap();
+        assert_eq!(embedded.log("events").unwrap().partitions(), 3);
+        let mut dimension = bound_for_tests("jdbc", &[Column::new("id", SqlType::BigInt.nullable())], &["id"]);
+        dimension.binding.resource = Resource::Table { name: "users".into() };
+        let rows = embedded.lookup(&dimension, &["id".to_owned()]).await.unwrap().scan().await.unwrap();
+        assert!(rows.is_empty());
+        embedded.sink(&dimension).await.unwrap();
+        assert!(embedded.lookup(&table, &[]).await.is_err());
+    }
+
+    #[tokio::test]
+    async fn a_sink_needs_one_topic_and_a_pattern_must_be_one() {
+        let dir = tempfile::tempdir().unwrap();
+        let embedded = Embedded::new(dir.path(), Registry::new());
+        for table in [topic(&["a", "b"], None), topic(&[], Some("a.*"))] {
+            let e = embedded.sink(&table).await.err().unwrap().to_string();
+            assert!(e.contains("exactly one topic"), "{e}");
+        }
+        assert!(embedded.source(&topic(&[], Some("(a"))).await.is_err());
+        embedded.log("prefix_a").unwrap();
+        embedded.log("a1").unwrap();
+        let source = embedded.source(&topic(&[], Some("a.*"))).await.unwrap();
+        assert!(source.splits().await.unwrap().iter().all(|s| s.topic == "a1"));
+    }
+
+    #[tokio::test]
+    async fn groups_are_found_in_every_dialects_options() {
+        let dir = tempfile::tempdir().unwrap();
+        let embedded = Embedded::new(dir.path(), Registry::new()).with_partitions(1);
+        let log = embedded.log("t").unwrap();
+        log.produce((0..9).map(|_| Record::default())).unwrap();
+        for (n, option) in ["properties.group.id", "group.id", "groupId"].into_iter().enumerate() {
+            let mut table = topic(&["t"], None);
+            table.options.insert(option.to_owned(), "team".to_owned());
+            let source = embedded.source(&table).await.unwrap();
+            let split = source.splits().await.unwrap().remove(0);
+            source.applied(&[(split.clone(), Position(n.to_string()))]).await.unwrap();
+            let start = source.resolve(&split, &StartMode::GroupOffsets(GroupFallback::Fail)).await.unwrap();
+            assert_eq!(start.position, Position(n.to_string()), "{option}");
+        }
+    }
+}
