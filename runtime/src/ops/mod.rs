@@ -6,6 +6,8 @@ pub mod first;
 pub mod group_aggregate;
 #[cfg(test)]
 mod group_aggregate_tests;
+#[cfg(test)]
+mod keyed_tests;
 pub mod latest;
 pub mod sink;
 #[cfg(test)]

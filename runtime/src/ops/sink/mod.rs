@@ -10,6 +10,8 @@
 
 mod materialize;
 mod messages;
+#[cfg(test)]
+mod tests;
 
 use std::sync::Arc;
 
