@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use serde_json::{Value, json};
 
 use crate::process::Tidegate;
-use crate::topics;
+use crate::{settle, topics};
 
 /// Keys of the groups.
 const PEOPLE: i64 = 97;
@@ -21,6 +21,16 @@ pub fn job() -> PathBuf {
 /// The job on a directory, reading to what is there.
 pub fn bounded(data: &Path) -> Tidegate {
     Tidegate::job(&job(), data).args("--until latest")
+}
+
+/// The job on a directory, waiting for more.
+pub fn unbounded(data: &Path) -> Tidegate {
+    Tidegate::job(&job(), data)
+}
+
+/// Runs `job` until events `0..count` are counted in its tables, then stops it.
+pub fn settle(job: Tidegate, data: &Path, count: i64) {
+    settle::run_until(job, &format!("{count} events"), || settle::number(data, "totals", "sum(n)") == count);
 }
 
 fn event(id: i64) -> Value {
