@@ -5,9 +5,14 @@
 //! `value.fields-include`, and the formats' own options under `json.`, `csv.`, `raw.`, each also
 //! with `key.` or `value.` before it.
 
+mod specs;
+
 use crate::error::{Error, Result};
-use crate::options::{CheckedOptions, OptionKind, OptionSpec, nearest};
+use crate::options::{CheckedOptions, nearest};
 use crate::table::{CsvFormat, Format, JsonFormat, MapNullKey, RawFormat, TableSpec, TimestampText};
+
+use specs::OTHERS;
+pub use specs::{FORMATS, SPECS, with_formats};
 
 /// What the format options of a table say.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -22,104 +27,6 @@ pub struct Formats {
     pub key_prefix: String,
     /// Whether the value carries the key columns too.
     pub value_includes_key: bool,
-}
-
-/// The names of the formats that are built in.
-pub const FORMATS: &[&str] = &["json", "csv", "raw"];
-
-/// Formats of Flink that change the kind of a row or need a schema registry: known, not built in.
-const OTHERS: &[&str] = &[
-    "debezium-json",
-    "canal-json",
-    "maxwell-json",
-    "ogg-json",
-    "debezium-avro-confluent",
-    "avro",
-    "avro-confluent",
-    "protobuf",
-    "parquet",
-    "orc",
-];
-
-const fn spec(name: &'static str, kind: OptionKind, default: &'static str, doc: &'static str) -> OptionSpec {
-    OptionSpec { name, aliases: &[], kind, default, required: false, doc }
-}
-
-/// The options that say which formats there are.
-pub const SPECS: &[OptionSpec] = &[
-    spec("format", OptionKind::Text, "", "The format of the value (and of files): json, csv or raw."),
-    spec("value.format", OptionKind::Text, "", "The same as format, beside key.format."),
-    spec("key.format", OptionKind::Text, "", "The format of the key."),
-    spec("key.fields", OptionKind::Text, "", "The columns in the key: 'a;b'."),
-    spec("key.fields-prefix", OptionKind::Text, "", "Before the names of key columns in the table, not in the key."),
-    spec(
-        "value.fields-include",
-        OptionKind::OneOf(&["ALL", "EXCEPT_KEY"]),
-        "ALL",
-        "Whether the value has the key columns.",
-    ),
-    spec("decode.json-parser.enabled", OptionKind::Ignored, "true", "there is one JSON parser"),
-];
-
-/// The options of each format, without prefix.
-const OWN: &[OptionSpec] = &[
-    spec("json.fail-on-missing-field", OptionKind::Boolean, "false", "A missing field fails the record."),
-    spec(
-        "json.ignore-parse-errors",
-        OptionKind::Boolean,
-        "false",
-        "A bad field is NULL, a broken record is skipped; both are counted.",
-    ),
-    spec(
-        "json.timestamp-format.standard",
-        OptionKind::OneOf(&["SQL", "ISO-8601"]),
-        "SQL",
-        "How timestamps are written.",
-    ),
-    spec(
-        "json.map-null-key.mode",
-        OptionKind::OneOf(&["FAIL", "DROP", "LITERAL"]),
-        "FAIL",
-        "What a NULL map key becomes.",
-    ),
-    spec("json.map-null-key.literal", OptionKind::Text, "null", "The text for a NULL map key in mode LITERAL."),
-    spec("json.encode.decimal-as-plain-number", OptionKind::Boolean, "false", "DECIMAL without exponent."),
-    spec("json.encode.ignore-null-fields", OptionKind::Boolean, "false", "NULL fields are left out."),
-    spec("csv.field-delimiter", OptionKind::Text, ",", "Between fields."),
-    spec("csv.disable-quote-character", OptionKind::Boolean, "false", "Fields are never quoted."),
-    spec("csv.quote-character", OptionKind::Text, "\"", "Around fields."),
-    spec("csv.escape-character", OptionKind::Text, "", "Before a character that stands for itself."),
-    spec("csv.null-literal", OptionKind::Text, "", "What stands for NULL."),
-    spec(
-        "csv.ignore-parse-errors",
-        OptionKind::Boolean,
-        "false",
-        "A bad field is NULL, a broken record is skipped; both are counted.",
-    ),
-    spec("csv.allow-comments", OptionKind::Boolean, "false", "Lines that begin with # are skipped."),
-    spec("csv.array-element-delimiter", OptionKind::Ignored, ";", "arrays cannot be csv fields here"),
-    spec("csv.write-bigdecimal-in-scientific-notation", OptionKind::Ignored, "true", "decimals are written plain"),
-    spec("raw.charset", OptionKind::OneOf(&["UTF-8"]), "UTF-8", "The encoding of text."),
-    spec(
-        "raw.endianness",
-        OptionKind::OneOf(&["big-endian", "little-endian"]),
-        "big-endian",
-        "The byte order of numbers.",
-    ),
-];
-
-/// A connector's own specs together with those of the formats, made once for the process.
-pub fn with_formats(own: &[OptionSpec]) -> &'static [OptionSpec] {
-    let mut all = own.to_vec();
-    all.extend_from_slice(SPECS);
-    for s in OWN {
-        all.push(*s);
-        for prefix in ["key.", "value."] {
-            let name: &'static str = Box::leak(format!("{prefix}{}", s.name).into_boxed_str());
-            all.push(OptionSpec { name, ..*s });
-        }
-    }
-    Box::leak(all.into_boxed_slice())
 }
 
 /// The meaning of a table's format options; `None` where it names no format.
@@ -314,104 +221,4 @@ fn unknown_format(name: &str) -> Error {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::dialect::Dialect;
-    use crate::error::Span;
-    use crate::options::{OptionEntry, check_options};
-    use crate::table::{ColumnKind, TableColumn};
-    use crate::types::{Column, SqlType};
-
-    fn table(columns: &[&str], options: &[(&str, &str)]) -> TableSpec {
-        let column = |n: &&str| TableColumn {
-            column: Column::new(*n, SqlType::STRING.nullable()),
-            kind: ColumnKind::Physical,
-            span: Span::default(),
-        };
-        TableSpec {
-            name: "t".into(),
-            dialect: Dialect::Flink,
-            columns: columns.iter().map(column).collect(),
-            primary_key: Vec::new(),
-            is_dimension: false,
-            options: options
-                .iter()
-                .map(|(k, v)| OptionEntry { name: (*k).into(), value: (*v).into(), span: Span::default() })
-                .collect(),
-            span: Span::default(),
-        }
-    }
-
-    fn run(columns: &[&str], options: &[(&str, &str)]) -> Result<Option<Formats>> {
-        let t = table(columns, options);
-        let checked = check_options(with_formats(&[]), &t.options)?;
-        parse(&t, &checked)
-    }
-
-    #[test]
-    fn reads_every_json_option_with_and_without_prefix() {
-        let options = [
-            ("key.format", "raw"),
-            ("key.fields", "k"),
-            ("value.format", "JSON"),
-            ("value.fields-include", "except_key"),
-            ("value.json.ignore-parse-errors", "true"),
-            ("json.timestamp-format.standard", "iso-8601"),
-            ("value.json.map-null-key.mode", "literal"),
-            ("value.json.map-null-key.literal", "nil"),
-            ("value.json.encode.decimal-as-plain-number", "true"),
-            ("value.json.encode.ignore-null-fields", "true"),
-            ("key.raw.endianness", "little-endian"),
-        ];
-        let f = run(&["k", "a"], &options).unwrap().unwrap();
-        assert_eq!(f.key, Some(Format::Raw(RawFormat { little_endian: true })));
-        assert_eq!((f.key_columns, f.value_includes_key), (vec!["k".to_owned()], false));
-        let expected = JsonFormat {
-            fail_on_missing_field: false,
-            ignore_parse_errors: true,
-            timestamps: TimestampText::Iso8601,
-            map_null_key: MapNullKey::Literal("nil".into()),
-            plain_decimals: true,
-            omit_nulls: true,
-        };
-        assert_eq!(f.value, Format::Json(expected));
-    }
-
-    #[test]
-    fn reads_csv_options() {
-        let options = [
-            ("format", "csv"),
-            ("csv.field-delimiter", "\\t"),
-            ("csv.disable-quote-character", "true"),
-            ("csv.null-literal", "n/a"),
-        ];
-        let f = run(&["a"], &options).unwrap().unwrap();
-        let expected =
-            CsvFormat { delimiter: '\t', quote: None, null_literal: Some("n/a".into()), ..CsvFormat::default() };
-        assert_eq!(f.value, Format::Csv(expected));
-    }
-
-    #[test]
-    fn no_format_is_not_an_error_here() {
-        assert_eq!(run(&["a"], &[]).unwrap(), None);
-    }
-
-    #[test]
-    fn says_what_cannot_be() {
-        let message = |columns: &[&str], options: &[(&str, &str)]| run(columns, options).unwrap_err().to_string();
-        assert!(message(&["a"], &[("format", "jsn")]).contains("did you mean 'json'"));
-        assert!(message(&["a"], &[("format", "canal-json")]).contains("not supported here"));
-        assert!(
-            message(&["a"], &[("format", "csv"), ("json.ignore-parse-errors", "true")]).contains("belongs to the json")
-        );
-        assert!(message(&["a", "b"], &[("format", "raw")]).contains("holds one column"));
-        assert!(message(&["a", "b"], &[("format", "json"), ("key.format", "json")]).contains("without 'key.fields'"));
-        assert!(message(&["a"], &[("format", "json"), ("key.fields", "a")]).contains("without 'key.format'"));
-        let misspelt = [("format", "json"), ("key.format", "json"), ("key.fields", "usre")];
-        assert!(message(&["user"], &misspelt).contains("did you mean 'user'"));
-        let both = [("format", "json"), ("json.fail-on-missing-field", "true"), ("json.ignore-parse-errors", "true")];
-        assert!(message(&["a"], &both).contains("cannot both"));
-        assert!(message(&["a"], &[("format", "json"), ("value.format", "json")]).contains("both 'format'"));
-        assert!(message(&["a"], &[("format", "csv"), ("csv.field-delimiter", "ab")]).contains("not one character"));
-    }
-}
+mod tests;

@@ -7,11 +7,14 @@
 //! ```
 //! Every place is one of the original text, before variables were replaced.
 
+mod brackets;
 mod columns;
+pub(crate) mod cursor;
 #[cfg(test)]
 mod encodings;
-pub(crate) mod cursor;
 mod grammar;
+mod hints;
+mod insert;
 mod json;
 mod keywords;
 mod like;

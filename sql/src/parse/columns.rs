@@ -3,8 +3,8 @@
 use sqlparser::tokenizer::{Token, TokenWithSpan};
 use tidegate_core::{Error, Result, ResultExt};
 
+use super::brackets::last_word;
 use super::cursor::{Cursor, is_word};
-use super::rewrite::last_word;
 use super::{query, types};
 use crate::ast::{ColumnDef, ColumnDefKind, CreateTable, Expression, Name, Warning, WatermarkDef, WatermarkKind};
 

@@ -4,8 +4,9 @@ use sqlparser::keywords::Keyword;
 use sqlparser::tokenizer::{Span as RawSpan, Token, TokenWithSpan};
 use tidegate_core::{DataType, Error, Result};
 
+use super::brackets::split_commas;
 use super::cursor::{Cursor, is_word, place};
-use super::rewrite::{Rewritten, at, split_commas, word};
+use super::rewrite::{Rewritten, at, word};
 use super::types;
 use crate::ast::{
     ARG_ON_EMPTY, ARG_ON_ERROR, ARG_ON_NULL, ARG_RETURNING, ARG_WRAPPER, JSON_EMPTY_ARRAY, JSON_EMPTY_OBJECT,

@@ -3,11 +3,12 @@
 
 use sqlparser::keywords::Keyword;
 use sqlparser::tokenizer::{Span as RawSpan, Token, TokenWithSpan, Word};
-use tidegate_core::options::OptionEntry;
 use tidegate_core::{Error, Result};
 
+use super::brackets::{closing, last_word};
 use super::cursor::{Cursor, is_word, place};
 use super::grammar::is_clause_word;
+use super::hints::hint_options;
 use super::{json, keywords, tokens, types};
 use crate::ast::{TABLE_ARGUMENT, TableHint, Warning};
 
@@ -41,60 +42,6 @@ pub fn word(text: &str, keyword: Keyword, span: RawSpan) -> TokenWithSpan {
 /// A token at a place.
 pub fn at(token: Token, span: RawSpan) -> TokenWithSpan {
     TokenWithSpan { token, span }
-}
-
-/// Index of the bracket that closes the one at `open`. Brackets are balanced here.
-pub fn closing(tokens: &[TokenWithSpan], open: usize) -> usize {
-    let mut depth = 0usize;
-    for (i, t) in tokens.iter().enumerate().skip(open) {
-        match t.token {
-            Token::LParen | Token::LBracket => depth += 1,
-            Token::RParen | Token::RBracket => {
-                depth = depth.saturating_sub(1);
-                if depth == 0 {
-                    return i;
-                }
-            }
-            _ => {}
-        }
-    }
-    tokens.len().saturating_sub(1)
-}
-
-/// Parts between the commas outside all brackets; nothing at all gives no part.
-pub fn split_commas(tokens: &[TokenWithSpan]) -> Vec<&[TokenWithSpan]> {
-    let mut out = Vec::new();
-    let (mut depth, mut start) = (0usize, 0);
-    for (i, t) in tokens.iter().enumerate() {
-        match t.token {
-            Token::LParen | Token::LBracket => depth += 1,
-            Token::RParen | Token::RBracket => depth = depth.saturating_sub(1),
-            Token::Comma if depth == 0 => {
-                out.push(&tokens[start..i]);
-                start = i + 1;
-            }
-            _ => {}
-        }
-    }
-    if !tokens.is_empty() {
-        out.push(&tokens[start..]);
-    }
-    out
-}
-
-/// The last place of a word outside all brackets.
-pub fn last_word(tokens: &[TokenWithSpan], text: &str) -> Option<usize> {
-    let mut depth = 0usize;
-    let mut found = None;
-    for (i, t) in tokens.iter().enumerate() {
-        match t.token {
-            Token::LParen | Token::LBracket => depth += 1,
-            Token::RParen | Token::RBracket => depth = depth.saturating_sub(1),
-            ref w if depth == 0 && is_word(w, text) => found = Some(i),
-            _ => {}
-        }
-    }
-    found
 }
 
 impl Rewritten {
@@ -263,38 +210,6 @@ impl Rewritten {
         }
         Ok(end + 1)
     }
-}
-
-/// The options of the OPTIONS hints, and warnings about the others.
-///
-/// # Errors
-/// An OPTIONS hint that is not a list of `'k' = 'v'`.
-pub fn hint_options(tokens: &[TokenWithSpan]) -> Result<(Vec<OptionEntry>, Vec<Warning>)> {
-    let (mut options, mut warnings) = (Vec::new(), Vec::new());
-    let mut c = Cursor::new(tokens);
-    while !c.at_end() {
-        let span = c.span();
-        if c.take_token(&Token::Comma) {
-            continue;
-        }
-        let name = c.name("the name of a hint")?.text;
-        if *c.peek() != Token::LParen {
-            warnings.push(unknown_hint(&name, span));
-            continue;
-        }
-        let end = closing(tokens, c.position());
-        if name.eq_ignore_ascii_case("OPTIONS") {
-            options.append(&mut super::options::option_list(&mut c)?);
-        } else {
-            warnings.push(unknown_hint(&name, span));
-            c.jump(end + 1);
-        }
-    }
-    Ok((options, warnings))
-}
-
-fn unknown_hint(name: &str, span: tidegate_core::Span) -> Warning {
-    Warning { message: format!("hint {name} has no effect here"), span }
 }
 
 fn is_trim_side(token: &Token) -> bool {

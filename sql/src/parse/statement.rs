@@ -5,8 +5,8 @@ use tidegate_core::options::nearest;
 use tidegate_core::{Error, Result, ResultExt, Span};
 
 use super::cursor::{Cursor, place};
-use super::rewrite::hint_options;
-use super::tokens::{hint_end, hint_start, text_of};
+use super::insert::insert;
+use super::tokens::text_of;
 use super::{query, table};
 use crate::ast::{CreateView, Drop, Insert, Name, Query, Setting, Statement, StatementKind, Warning};
 
@@ -69,7 +69,8 @@ fn statement(c: &mut Cursor<'_>, warnings: &mut Vec<Warning>) -> Result<Statemen
     Ok(Statement { kind, span })
 }
 
-fn rest_as_query(c: &mut Cursor<'_>, warnings: &mut Vec<Warning>) -> Result<Query> {
+/// The query that the rest of the statement is.
+pub fn rest_as_query(c: &mut Cursor<'_>, warnings: &mut Vec<Warning>) -> Result<Query> {
     let tokens = c.rest();
     if tokens.is_empty() {
         return Err(c.expected("a query"));
@@ -238,65 +239,6 @@ fn explain(c: &mut Cursor<'_>, warnings: &mut Vec<Warning>) -> Result<StatementK
     }
     let inner = statement(c, warnings)?;
     Ok(StatementKind::Explain(Box::new(inner)))
-}
-
-/// Reads an INSERT; the cursor is at the word.
-pub fn insert(c: &mut Cursor<'_>, warnings: &mut Vec<Warning>) -> Result<Insert> {
-    let span = c.span();
-    c.expect(&["INSERT"])?;
-    if c.is("OVERWRITE") {
-        return Err(Error::user("INSERT OVERWRITE is not supported: a stream has no end at which to replace a table")
-            .at(span)
-            .help("write INSERT INTO"));
-    }
-    c.expect(&["INTO"])?;
-    if c.is("TABLE") && matches!(c.peek_at(1), Token::Word(_)) {
-        c.advance();
-    }
-    let table = c.object_name("the name of a table")?;
-    let place = format!("INSERT INTO {}", table.text);
-    insert_body(c, table, span, warnings).context(|| place)
-}
-
-fn insert_body(c: &mut Cursor<'_>, table: Name, span: Span, warnings: &mut Vec<Warning>) -> Result<Insert> {
-    let mut options = Vec::new();
-    while *c.peek() == hint_start() {
-        let from = c.position();
-        while !c.at_end() && *c.peek() != hint_end() {
-            c.advance();
-        }
-        let (mut hinted, mut unknown) = hint_options(c.slice(from + 1, c.position()))?;
-        options.append(&mut hinted);
-        warnings.append(&mut unknown);
-        c.advance();
-    }
-    if c.is("PARTITION") && *c.peek_at(1) == Token::LParen {
-        partition(c, warnings)?;
-    }
-    let mut columns = Vec::new();
-    let begins_query = |c: &Cursor<'_>| {
-        *c.peek_at(1) == Token::LParen
-            || ["SELECT", "WITH", "VALUES"].iter().any(|w| super::cursor::is_word(c.peek_at(1), w))
-    };
-    if *c.peek() == Token::LParen && !begins_query(c) {
-        columns = c.name_list("the name of a column")?;
-    }
-    let query = rest_as_query(c, warnings)?;
-    Ok(Insert { table, columns, query, options, span })
-}
-
-fn partition(c: &mut Cursor<'_>, warnings: &mut Vec<Warning>) -> Result<()> {
-    let span = c.span();
-    c.advance();
-    let end = super::rewrite::closing(c.rest(), 0) + c.position();
-    if c.slice(c.position(), end).iter().any(|t| t.token == Token::Eq) {
-        return Err(Error::user("INSERT into a PARTITION with a fixed value is not supported")
-            .at(span)
-            .help("select the value as a column instead"));
-    }
-    c.jump(end + 1);
-    warnings.push(Warning { message: "PARTITION has no effect here".to_owned(), span });
-    Ok(())
 }
 
 const STATEMENTS: &[&str] = &["CREATE", "DROP", "SET", "RESET", "INSERT", "EXPLAIN", "SELECT", "WITH", "BEGIN"];

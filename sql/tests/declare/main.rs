@@ -5,6 +5,7 @@ mod fuzz;
 mod jobs;
 mod mistakes;
 mod options;
+mod project;
 
 use std::collections::BTreeMap;
 
@@ -23,6 +24,7 @@ pub fn registry() -> Registry {
         .with(tidegate_mysql::connectors())
         .with(tidegate_hbase::connectors())
         .with(tidegate_elasticsearch::connectors())
+        .with(tidegate_local::connectors())
 }
 
 /// A script with all its declarations made.
