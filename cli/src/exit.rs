@@ -15,7 +15,7 @@ pub const INTERRUPTED: u8 = 130;
 
 /// The code of an error.
 pub fn code(error: &Error) -> u8 {
-    if error.message().contains("replaced by another process") {
+    if error.is_replaced() {
         return REPLACED;
     }
     match error.domain() {

@@ -145,6 +145,7 @@ fn options(args: &RunArgs, job: &PlannedJob, upstream: BTreeMap<String, watch::R
         reset_fence: args.reset_fence,
         drop_pending: args.drop_pending,
         upstream,
+        storage: tidegate_runtime::store::storage_from_env(),
         ..JobOptions::new(&job.name, &state.join(&job.name), Arc::new(SystemClock))
     })
 }

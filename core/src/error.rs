@@ -63,6 +63,7 @@ struct Inner {
     context: Vec<String>,
     span: Span,
     help: Option<String>,
+    replaced: bool,
 }
 
 impl Error {
@@ -74,6 +75,7 @@ impl Error {
             context: Vec::new(),
             span: Span::default(),
             help: None,
+            replaced: false,
         }))
     }
     /// The user can fix it; never retried.
@@ -87,6 +89,16 @@ impl Error {
     /// A bug; never retried.
     pub fn internal(message: impl Into<String>) -> Self {
         Self::new(Domain::Internal, Retry::Never, message)
+    }
+    /// Another process has taken this one's place: it must stop and never take it back.
+    pub fn replaced(message: impl Into<String>) -> Self {
+        let mut error = Self::external(message).fatal();
+        error.0.replaced = true;
+        error
+    }
+    /// Whether it is [`Error::replaced`].
+    pub fn is_replaced(&self) -> bool {
+        self.0.replaced
     }
     /// Says that trying again is useless.
     #[must_use]

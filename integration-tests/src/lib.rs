@@ -7,7 +7,9 @@
 pub mod javatext;
 pub mod kill;
 pub mod process;
+pub mod settle;
 pub mod topics;
+pub mod wide;
 
 use std::path::{Path, PathBuf};
 

@@ -180,7 +180,7 @@ pub fn stop_error(key: &LaneKey, stop: Stop) -> Error {
         Stop::Refused(refusal) => refusal.to_error(key),
         Stop::Replaced(fence) => {
             let by = fence.map_or_else(String::new, |f| format!(" (incarnation {} of run {})", f.incarnation, f.run));
-            place(Error::external(format!("this process has been replaced: another one has claimed the target{by}")).fatal())
+            place(Error::replaced(format!("this process has been replaced: another one has claimed the target{by}")))
                 .help("only one process may run a job; what this one had not applied the other one applies")
         }
         Stop::Lost(what) => place(Error::external(format!("applied rows are lost: {what}")).fatal())

@@ -264,7 +264,7 @@ impl LaneMachine {
     fn own(&self, fence: Option<Fence>, history: &History) -> Result<Mark, Stop> {
         let Some(fence) = fence else {
             let (from, to) = (self.at.position, history.decided().position);
-            return Err(Stop::Refused(Refusal::Missing { from, to, same_target: true }));
+            return Err(Stop::Refused(Refusal::Missing { from, to }));
         };
         if fence.incarnation != self.incarnation || fence.run != self.run {
             return Err(Stop::Replaced(Some(fence)));

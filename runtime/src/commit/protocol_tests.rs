@@ -323,7 +323,7 @@ fn a_doubt_is_settled_by_the_fence() {
         (Some(fence("me", to)), Action::Acknowledge(to)),
         (Some(fence("other", to)), Action::Stop(Stop::Replaced(Some(fence("other", to))))),
         (Some(fence("me", wrong)), Action::Stop(Stop::Refused(Refusal::OtherHistory { fence: 10, epoch: to.epoch }))),
-        (None, Action::Stop(Stop::Refused(Refusal::Missing { from: 0, to: 10, same_target: true }))),
+        (None, Action::Stop(Stop::Refused(Refusal::Missing { from: 0, to: 10 }))),
     ] {
         let (mut m, history) = applying();
         m.on(Event::Applied { to, outcome: CommitOutcome::Unknown(String::new()) }, &history);

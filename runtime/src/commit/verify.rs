@@ -55,8 +55,6 @@ pub enum Refusal {
         from: u64,
         /// One past the last.
         to: u64,
-        /// Whether the target is still the one that was claimed.
-        same_target: bool,
     },
     /// What the sink's name stands for was deleted and made anew.
     TargetChanged {
@@ -64,6 +62,8 @@ pub enum Refusal {
         was: String,
         /// What is there.
         is: String,
+        /// Rows that were written to what is gone.
+        applied: u64,
     },
 }
 
@@ -91,7 +91,11 @@ fn missing(history: &History, identity: &str) -> Verdict {
     if same_target && applied >= decided.position {
         return Verdict::Make(decided);
     }
-    Verdict::Refuse(Refusal::Missing { from: applied, to: decided.position, same_target })
+    if !same_target {
+        let was = history.identity.clone().unwrap_or_else(|| "another".to_owned());
+        return Verdict::Refuse(Refusal::TargetChanged { was, is: identity.to_owned(), applied });
+    }
+    Verdict::Refuse(Refusal::Missing { from: applied, to: decided.position })
 }
 
 fn present(history: &History, identity: &str, fence: &Fence) -> Verdict {
@@ -101,7 +105,11 @@ fn present(history: &History, identity: &str, fence: &Fence) -> Verdict {
     if history.claim == Claim::Claimed
         && let Some(was) = history.identity.as_ref().filter(|was| *was != identity)
     {
-        return Verdict::Refuse(Refusal::TargetChanged { was: was.clone(), is: identity.to_owned() });
+        return Verdict::Refuse(Refusal::TargetChanged {
+            was: was.clone(),
+            is: identity.to_owned(),
+            applied: history.applied.position,
+        });
     }
     let decided = history.decided().position;
     if fence.position > decided {
@@ -137,17 +145,18 @@ impl Refusal {
                 format!("the target has lost rows: its fence stands at {fence}, the log begins at {oldest}"),
                 "the target was restored or failed over further back than 'tidegate.log-retention' reaches: restore it to a newer state, or start with --fresh-state --adopt and read the sources again".to_owned(),
             ),
-            Refusal::Missing { from, to, same_target } => (
+            Refusal::Missing { from, to } => (
                 format!(
-                    "the fence is gone{}; rows {from} to {} may or may not have been applied",
-                    if *same_target { "" } else { " and the target is not the one that was written before" },
+                    "the fence is gone; rows {from} to {} may or may not have been applied",
                     to.saturating_sub(1).max(*from)
                 ),
                 format!("look whether these rows are there; --reset-fence makes the fence anew and applies them (again). {WAYS_ON}"),
             ),
-            Refusal::TargetChanged { was, is } => (
-                format!("the target was {was} and is {is} now: what was written before is gone"),
-                "--adopt accepts the new one".to_owned(),
+            Refusal::TargetChanged { was, is, applied } => (
+                format!(
+                    "the target was deleted and made anew: it was {was} and is {is} now; the {applied} rows that were applied are gone with it"
+                ),
+                "bring the old one back, or --adopt goes on with the new one from here; --fresh-state --adopt --from earliest fills it again, and repeats rows at the job's other targets".to_owned(),
             ),
         };
         Error::user(what).context(format!("sink {} lane {}", key.sink, key.lane)).help(help)
@@ -235,12 +244,12 @@ mod tests {
     fn a_missing_fence_is_made_only_where_nothing_is_in_doubt() {
         assert_eq!(verify(&history(Claim::Claiming), "target", None), Verdict::Make(mark(20, 5)));
         assert_eq!(verify(&history(Claim::Overwriting), "target", None), Verdict::Make(mark(20, 5)));
-        let in_doubt = Refusal::Missing { from: 20, to: 30, same_target: true };
+        let in_doubt = Refusal::Missing { from: 20, to: 30 };
         assert_eq!(verify(&history(Claim::Claimed), "target", None), Verdict::Refuse(in_doubt));
         let mut all = history(Claim::Claimed);
         all.applied = mark(30, 9);
         assert_eq!(verify(&all, "target", None), Verdict::Make(mark(30, 9)));
-        assert!(matches!(verify(&all, "another", None), Verdict::Refuse(Refusal::Missing { same_target: false, .. })));
+        assert!(matches!(verify(&all, "another", None), Verdict::Refuse(Refusal::TargetChanged { applied: 30, .. })));
     }
 
     #[test]

@@ -198,9 +198,6 @@ fn notes(recovered: &Recovered) -> Vec<String> {
     let mut out = recovered.notes.clone();
     if let Some(epoch) = recovered.epoch {
         out.push(format!("going on after epoch {epoch}"));
-        for sink in &recovered.new_sinks {
-            out.push(format!("sink {sink} is new: it starts with empty state at the current positions"));
-        }
     }
     out
 }
