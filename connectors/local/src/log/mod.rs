@@ -18,6 +18,7 @@
 mod append;
 mod block;
 mod groups;
+mod make;
 mod reader;
 mod seek;
 mod sink;

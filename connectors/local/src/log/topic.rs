@@ -8,18 +8,18 @@ use std::time::{Duration, Instant};
 
 use parking_lot::{Condvar, Mutex};
 use serde::{Deserialize, Serialize};
-use tidegate_core::clock::{Clock, SystemClock};
 use tidegate_core::sink::{Fence, Scope};
 use tidegate_core::{Error, Result, ResultExt};
 
 use super::append::Writer;
-use crate::files::{file_name, make_dir, name_of_file, random_id, sync_dir};
+use super::make::make_topic;
+use crate::files::{file_name, name_of_file, random_id};
 use crate::journal::Journal;
 
 /// Partitions of a topic that is made without saying how many.
 pub const DEFAULT_PARTITIONS: u32 = 2;
 pub(super) const COMMITS: &str = "commits";
-const META: &str = "topic.json";
+pub(super) const META: &str = "topic.json";
 /// How often a waiting reader looks for what other processes have written.
 const POLL: Duration = Duration::from_millis(10);
 
@@ -254,7 +254,7 @@ pub(super) fn lost(topic: &str, what: &str) -> Error {
         .help("restore the topic, or start the job anew (--fresh-state) and say from where (--from)")
 }
 
-fn topic_dir(root: &Path, topic: &str) -> PathBuf {
+pub(super) fn topic_dir(root: &Path, topic: &str) -> PathBuf {
     root.join("logs").join(file_name(topic))
 }
 
@@ -290,28 +290,4 @@ fn open_dir(dir: &Path, topic: &str) -> Result<Option<Log>> {
     open.retain(|_, s| s.strong_count() > 0);
     open.insert(key, Arc::downgrade(&shared));
     Ok(Some(Log { shared }))
-}
-
-/// Makes the files of a topic; `false` where someone else was faster.
-fn make_topic(root: &Path, topic: &str, partitions: u32) -> Result<bool> {
-    if partitions == 0 || partitions > 10_000 {
-        return Err(Error::user(format!("a topic has 1 to 10000 partitions, not {partitions}")));
-    }
-    let logs = root.join("logs");
-    let making = logs.join(format!(".new-{}", random_id()?));
-    make_dir(&making)?;
-    let meta = Meta { id: random_id()?, partitions, created_ms: SystemClock.now_millis() };
-    let text = serde_json::to_vec_pretty(&meta).map_err(|e| Error::internal(e.to_string()))?;
-    let file = making.join(META);
-    fs::write(&file, text).and_then(|()| fs::File::open(&file)?.sync_all()).context(|| file.display().to_string())?;
-    let end = PartitionEnd { segment: 0, size: 0, next: 0, first: 0 };
-    let commit = Commit { partitions: vec![end; partitions as usize], fences: Vec::new() };
-    Journal::create(&making, COMMITS, &commit)?;
-    match fs::rename(&making, topic_dir(root, topic)) {
-        Ok(()) => sync_dir(&logs).map(|()| true),
-        Err(e) => {
-            fs::remove_dir_all(&making)?;
-            if topic_dir(root, topic).join(META).exists() { Ok(false) } else { Err(e.into()) }
-        }
-    }
 }

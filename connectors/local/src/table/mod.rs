@@ -23,6 +23,7 @@
 
 mod cell;
 mod declare;
+mod fence;
 mod file;
 mod layout;
 mod lookup;

@@ -17,7 +17,8 @@ use tidegate_core::table::{BoundTable, SinkChanges};
 use tidegate_core::{Error, Result};
 
 use super::cell;
-use super::file::{Access, TableFile, list, quoted, read_fence, remove_fence, sql_error, write_fence};
+use super::fence::{read_fence, remove_fence, write_fence};
+use super::file::{Access, TableFile, list, quoted, sql_error};
 use super::layout::Stored;
 
 /// Writes a table, exactly once. `+I` and `+U` insert or, with a key, replace the carried columns;

@@ -8,6 +8,7 @@
 //! the first start plus the row's number over `rows-per-second`.
 
 pub mod classroom;
+mod columns;
 mod fields;
 mod random;
 mod source;

@@ -13,7 +13,7 @@ use tidegate_core::split::{Bound, Position, Split, StartMode};
 use tidegate_core::types::arrow_schema;
 use tidegate_core::{Column, Error, Result, SqlType};
 
-use super::fields::Due;
+use super::columns::Due;
 use super::{Rows, Settings};
 
 /// A generated table. Start modes have no meaning here: rows begin with the first.
