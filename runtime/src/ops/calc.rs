@@ -46,7 +46,11 @@ impl Shape {
         let pick = |i: &u32| *i as usize;
         let kinds = input.change.kinds.as_ref().map(|k| selected.values().iter().map(|i| k.value(pick(i))).collect());
         let marks = marks.map(|m| selected.values().iter().map(|i| m.value(pick(i))).collect());
-        Ok(Batch { change: ChangeBatch { rows, kinds }, marks, origin: input.origin.as_ref().map(|o| o.take(&selected)) })
+        Ok(Batch {
+            change: ChangeBatch { rows, kinds },
+            marks,
+            origin: input.origin.as_ref().map(|o| o.take(&selected)),
+        })
     }
 }
 
@@ -56,7 +60,8 @@ impl Calc {
     /// # Errors
     /// Where an expression does not compile.
     pub fn new(node: &Node, plan: &Plan, filter: Option<&Expr>, exprs: &[Expr], ctx: OperatorContext) -> Result<Self> {
-        let input: &[Column] = &plan.nodes[*node.inputs.first().ok_or_else(|| Error::internal("a Calc without input"))?].columns;
+        let input: &[Column] =
+            &plan.nodes[*node.inputs.first().ok_or_else(|| Error::internal("a Calc without input"))?].columns;
         Ok(Calc { program: CalcProgram::compile(filter, exprs, input)?, shape: Shape::new(node), ctx })
     }
 }

@@ -164,7 +164,8 @@ impl Operator for FirstRow {
     fn restore(&mut self, entries: &RecordBatch) -> Result<()> {
         self.state.restore(entries)?;
         let table = self.state.keys().table();
-        self.held = table.ids().filter(|id| self.state.row(*id).is_some()).map(|id| (self.state.order(id), id)).collect();
+        self.held =
+            table.ids().filter(|id| self.state.row(*id).is_some()).map(|id| (self.state.order(id), id)).collect();
         self.report();
         Ok(())
     }

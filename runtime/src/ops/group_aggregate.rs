@@ -56,7 +56,13 @@ impl GroupAggregate {
     ///
     /// # Errors
     /// Where the plan does not fit together.
-    pub fn new(node: &Node, plan: &Plan, keys: &[usize], aggregates: &[AggregateCall], ctx: OperatorContext) -> Result<Self> {
+    pub fn new(
+        node: &Node,
+        plan: &Plan,
+        keys: &[usize],
+        aggregates: &[AggregateCall],
+        ctx: OperatorContext,
+    ) -> Result<Self> {
         let input = &plan.nodes[*node.inputs.first().ok_or_else(|| Error::internal("an aggregate without input"))?];
         let types: Vec<DataType> = input.columns.iter().map(|c| c.data_type.ty.to_arrow()).collect();
         let key_types: Vec<DataType> = keys.iter().map(|k| types[*k].clone()).collect();
@@ -168,8 +174,8 @@ impl GroupAggregate {
     }
 
     fn apply(&mut self, part: &Part<'_>, now: i64) -> Result<()> {
-        let selected: Option<Vec<u32>> =
-            (part.ids.len() != part.rows).then(|| (part.offset as u32..(part.offset + part.ids.len()) as u32).collect());
+        let selected: Option<Vec<u32>> = (part.ids.len() != part.rows)
+            .then(|| (part.offset as u32..(part.offset + part.ids.len()) as u32).collect());
         let known = self.groups.count_rows(part.ids, selected.as_deref(), part.retract);
         if let Some(known) = known {
             let keep = |i: &usize| known[*i];

@@ -94,7 +94,8 @@ fn to_batch(rows: &[(Row, bool)]) -> crate::batch::Batch {
 /// Every row that is there, by aggregate: each keeps its own list of what it sees, and a retraction
 /// takes the oldest equal one.
 fn oracle(rows: &[(Row, bool)]) -> BTreeMap<String, i64> {
-    let mut groups: BTreeMap<(Option<&str>, Option<i64>), Vec<Vec<Row>>> = BTreeMap::new();
+    type Key = (Option<&'static str>, Option<i64>);
+    let mut groups: BTreeMap<Key, Vec<Vec<Row>>> = BTreeMap::new();
     let seen = |i: usize, row: &Row| -> Row {
         match i {
             5 | 7 | 8 | 10 => (None, None, None, row.3, false),
@@ -128,7 +129,8 @@ fn oracle(rows: &[(Row, bool)]) -> BTreeMap<String, i64> {
             v
         };
         let texts = |l: &[Row]| l.iter().filter_map(|r| r.3).collect::<Vec<_>>();
-        let ordered: Option<(i64, &str)> = l[9].iter().filter_map(|r| Some((r.2?, r.3?))).reduce(|a, b| if b.0 > a.0 { b } else { a });
+        let ordered: Option<(i64, &str)> =
+            l[9].iter().filter_map(|r| Some((r.2?, r.3?))).reduce(|a, b| if b.0 > a.0 { b } else { a });
         let joined = texts(&l[10]);
         let kept_distinct = distinct(kept.clone());
         let row = [
@@ -191,7 +193,10 @@ fn survives_restores_into_any_number_of_tasks() {
 const WORDS: [(&str, SqlType); 2] = [("w", SqlType::STRING), ("x", SqlType::BigInt)];
 
 fn count_plan(input: Changes, changes: Changes, keys: Vec<usize>) -> Plan {
-    let aggregates = vec![call(AggregateFunction::CountAll, &[], SqlType::BigInt), call(AggregateFunction::Sum, &[1], SqlType::BigInt)];
+    let aggregates = vec![
+        call(AggregateFunction::CountAll, &[], SqlType::BigInt),
+        call(AggregateFunction::Sum, &[1], SqlType::BigInt),
+    ];
     let mut output = vec![("c", SqlType::BigInt), ("sum", SqlType::BigInt)];
     if !keys.is_empty() {
         output.insert(0, ("w", SqlType::STRING));

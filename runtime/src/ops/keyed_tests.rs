@@ -15,6 +15,9 @@ use crate::state::test_data::Random;
 const INPUT: [(&str, SqlType); 4] =
     [("k", SqlType::STRING), ("t", SqlType::BigInt), ("v", SqlType::BigInt), ("name", SqlType::STRING)];
 
+/// Rows as text, with how often each is there.
+type Net = BTreeMap<String, i64>;
+type Oracle<'a> = &'a dyn Fn(&[(Row, i8)]) -> Net;
 type Row = (Option<&'static str>, i64, Option<i64>, Option<&'static str>);
 
 fn to_batch(rows: &[(Row, i8)]) -> Batch {
@@ -78,7 +81,7 @@ fn keyed(op: Op, input: Changes, changes: Changes, per_row: bool) -> Plan {
 }
 
 /// Runs straight and restored, mini-batch and per row, and compares what is there in the end.
-fn check(op: &Op, input: Changes, retract: bool, oracle: &dyn Fn(&[(Row, i8)]) -> BTreeMap<String, i64>) {
+fn check(op: &Op, input: Changes, retract: bool, oracle: Oracle<'_>) {
     for seed in 0..12 {
         let batches = random_rows(seed, 20, retract);
         let all: Vec<(Row, i8)> = batches.iter().flatten().copied().collect();
@@ -166,10 +169,16 @@ fn normalising_gives_a_full_changelog() {
     let plan = keyed(Op::Normalize { keys: vec![0] }, Changes::UPSERT, Changes::ALL, false);
     let row = |v, kind| ((Some("a"), 0, Some(v), None), kind);
     let gone = ((Some("a"), 0, None, None), 3i8);
-    let batches = [vec![row(1, 0)], vec![row(1, 2)], vec![row(2, 2), row(3, 2)], vec![gone, gone], vec![row(4, 0), gone], vec![gone]];
+    let batches = [
+        vec![row(1, 0)],
+        vec![row(1, 2)],
+        vec![row(2, 2), row(3, 2)],
+        vec![gone, gone],
+        vec![row(4, 0), gone],
+        vec![gone],
+    ];
     let got = run(&|| make(&plan), &steps(&batches));
-    let want =
-        ["+I('a', 0, 1, NULL)", "-U('a', 0, 1, NULL)", "+U('a', 0, 3, NULL)", "-D('a', 0, 3, NULL)"];
+    let want = ["+I('a', 0, 1, NULL)", "-U('a', 0, 1, NULL)", "+U('a', 0, 3, NULL)", "-D('a', 0, 3, NULL)"];
     assert_eq!(got.lines(), want);
 }
 
@@ -183,7 +192,11 @@ fn normalised_rows_are_the_newest_of_each_key() {
             .collect();
         let mut newest = BTreeMap::new();
         for (row, kind) in batches.iter().flatten() {
-            if *kind == 3 { newest.remove(&row.0) } else { newest.insert(row.0, *row) };
+            if *kind == 3 {
+                newest.remove(&row.0)
+            } else {
+                newest.insert(row.0, *row)
+            };
         }
         let want = net(newest.into_values());
         for per_row in [false, true] {
@@ -195,7 +208,10 @@ fn normalised_rows_are_the_newest_of_each_key() {
 }
 
 fn top(from: u64, to: u64, with_rank: bool, descending: bool, nulls_first: bool) -> Op {
-    let order = vec![SortColumn { column: 2, descending, nulls_first }, SortColumn { column: 1, descending: true, nulls_first: true }];
+    let order = vec![
+        SortColumn { column: 2, descending, nulls_first },
+        SortColumn { column: 1, descending: true, nulls_first: true },
+    ];
     Op::TopN { keys: vec![0], order, from, to, with_rank }
 }
 
@@ -221,7 +237,11 @@ fn top_n_equals_sorting() {
             for (input, retract) in [(Changes::APPEND, false), (Changes::ALL, true)] {
                 check(&top(from, to, false, descending, nulls_first), input, retract, &|rows| {
                     let visible = by_key(rows).into_values().flat_map(|l| {
-                        ranked(l, descending, nulls_first).into_iter().take(to as usize).skip(from as usize - 1).collect::<Vec<_>>()
+                        ranked(l, descending, nulls_first)
+                            .into_iter()
+                            .take(to as usize)
+                            .skip(from as usize - 1)
+                            .collect::<Vec<_>>()
                     });
                     net(visible)
                 });
@@ -246,7 +266,11 @@ fn ranks_are_columns_where_asked_for() {
                 }
             }
             assert_eq!(run(&|| make(&plan), &steps(&batches)).net(), want, "seed {seed}");
-            assert_eq!(run_restored(&|| make(&plan), &steps(&batches), &[0], seed).net(), want, "restored, seed {seed}");
+            assert_eq!(
+                run_restored(&|| make(&plan), &steps(&batches), &[0], seed).net(),
+                want,
+                "restored, seed {seed}"
+            );
         }
     }
 }

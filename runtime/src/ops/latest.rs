@@ -65,7 +65,14 @@ impl LatestRow {
     ///
     /// # Errors
     /// Where the plan does not fit together.
-    pub fn new(node: &Node, plan: &Plan, keys: &[usize], order: Option<usize>, keep: Keep, ctx: OperatorContext) -> Result<Self> {
+    pub fn new(
+        node: &Node,
+        plan: &Plan,
+        keys: &[usize],
+        order: Option<usize>,
+        keep: Keep,
+        ctx: OperatorContext,
+    ) -> Result<Self> {
         let types: Vec<DataType> = node.columns.iter().map(|c| c.data_type.ty.to_arrow()).collect();
         let key_types: Vec<DataType> = keys.iter().map(|k| types[*k].clone()).collect();
         Ok(LatestRow {

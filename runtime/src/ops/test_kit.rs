@@ -67,7 +67,13 @@ pub(crate) fn node(op: Op, inputs: Vec<usize>, columns: &[(&str, SqlType)], chan
 }
 
 /// A plan of an input with these columns and one operator over it.
-pub(crate) fn plan(input: &[(&str, SqlType)], input_changes: Changes, op: Op, output: &[(&str, SqlType)], changes: Changes) -> Plan {
+pub(crate) fn plan(
+    input: &[(&str, SqlType)],
+    input_changes: Changes,
+    op: Op,
+    output: &[(&str, SqlType)],
+    changes: Changes,
+) -> Plan {
     Plan {
         tables: Vec::new(),
         nodes: vec![node(Op::Union, vec![], input, input_changes), node(op, vec![0], output, changes)],
@@ -116,7 +122,9 @@ impl Collected {
 }
 
 pub(crate) fn lines(change: &ChangeBatch) -> Vec<String> {
-    (0..change.len()).map(|i| format!("{}{}", change.kind(i).symbol(), describe_row(change.rows.columns(), i))).collect()
+    (0..change.len())
+        .map(|i| format!("{}{}", change.kind(i).symbol(), describe_row(change.rows.columns(), i)))
+        .collect()
 }
 
 pub(crate) fn text(values: &[Option<&str>]) -> ArrayRef {
@@ -139,6 +147,7 @@ pub(crate) fn batch(input: &[(&str, SqlType)], columns: Vec<ArrayRef>, kinds: &[
 }
 
 /// What happens to an operator.
+#[allow(clippy::large_enum_variant, reason = "a test's script")]
 #[derive(Debug, Clone)]
 pub(crate) enum Step {
     Rows(Batch),
@@ -165,7 +174,12 @@ fn apply(operator: &mut dyn Operator, step: Step, out: &mut Collected) {
 
 /// Runs an operator that is again and again snapshotted, dropped, and restored into some number of
 /// tasks; rows find their task by the hash of the columns `keys`.
-pub(crate) fn run_restored(make: &dyn Fn() -> Box<dyn Operator>, steps: &[Step], keys: &[usize], seed: u64) -> Collected {
+pub(crate) fn run_restored(
+    make: &dyn Fn() -> Box<dyn Operator>,
+    steps: &[Step],
+    keys: &[usize],
+    seed: u64,
+) -> Collected {
     let mut r = Random::new(seed);
     let mut out = Collected::default();
     let mut tasks: Vec<Box<dyn Operator>> = vec![make()];

@@ -108,7 +108,13 @@ impl ByteTable {
     }
     /// Interns encoded rows, all or the selected ones: their ids go to `ids`, in order, and those
     /// that were made also to `made`.
-    pub fn intern_rows(&mut self, rows: &EncodedRows, selected: Option<&[u32]>, ids: &mut Vec<u32>, made: &mut Vec<u32>) {
+    pub fn intern_rows(
+        &mut self,
+        rows: &EncodedRows,
+        selected: Option<&[u32]>,
+        ids: &mut Vec<u32>,
+        made: &mut Vec<u32>,
+    ) {
         let mut one = |table: &mut Self, row: usize| {
             let (id, new) = table.intern(rows.row(row));
             ids.push(id);

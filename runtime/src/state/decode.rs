@@ -137,7 +137,10 @@ impl Column {
                 if there {
                     read_bytes(row, form, data)?;
                 }
-                offsets.push(i32::try_from(data.len()).map_err(|_| Error::internal("more than 2 GiB of text in one batch of state"))?);
+                offsets.push(
+                    i32::try_from(data.len())
+                        .map_err(|_| Error::internal("more than 2 GiB of text in one batch of state"))?,
+                );
             }
             Store::Items(offsets, item) => {
                 let n = if there { length(row)? } else { 0 };
@@ -198,11 +201,17 @@ impl Column {
     }
 }
 
-fn structure(fields: &Fields, columns: Vec<ArrayRef>, rows: usize, nulls: Option<arrow_buffer::NullBuffer>) -> Result<ArrayRef> {
+fn structure(
+    fields: &Fields,
+    columns: Vec<ArrayRef>,
+    rows: usize,
+    nulls: Option<arrow_buffer::NullBuffer>,
+) -> Result<ArrayRef> {
     let array = if columns.is_empty() {
         StructArray::new_empty_fields(rows, nulls)
     } else {
-        StructArray::try_new(fields.clone(), columns, nulls).map_err(|e| Error::internal(format!("state column: {e}")))?
+        StructArray::try_new(fields.clone(), columns, nulls)
+            .map_err(|e| Error::internal(format!("state column: {e}")))?
     };
     Ok(Arc::new(array))
 }
@@ -266,7 +275,10 @@ mod tests {
         ];
         let mut rows = EncodedRows::default();
         rows.encode(&columns, 2, Form::Key).unwrap();
-        assert_eq!(rows.row(0), [1, 0x7f, 0xff, 0xff, 0xfe, 1, 3, 0, 0, 0, b'a', 0, b'b', 1, 0x80, 0, 0, 0, 0, 0, 0, 0]);
+        assert_eq!(
+            rows.row(0),
+            [1, 0x7f, 0xff, 0xff, 0xfe, 1, 3, 0, 0, 0, b'a', 0, b'b', 1, 0x80, 0, 0, 0, 0, 0, 0, 0]
+        );
         assert_eq!(rows.row(1), [0, 0, 0, 0, 0, 0, 1, 0xbf, 0xf8, 0, 0, 0, 0, 0, 0]);
         rows.encode(&columns[1..2], 2, Form::Order).unwrap();
         assert_eq!(rows.row(0), [1, b'a', 0, 0xff, b'b', 0, 0]);
@@ -278,7 +290,18 @@ mod tests {
         let columns: Vec<(ArrayRef, usize)> = vec![
             (Arc::new(Int64Array::from(vec![None, Some(i64::MIN), Some(-1), Some(0), Some(7), Some(i64::MAX)])), 6),
             (Arc::new(Float64Array::from(vec![None, Some(f64::NEG_INFINITY), Some(-1.5), Some(0.0), Some(2.0)])), 5),
-            (Arc::new(StringArray::from(vec![None, Some(""), Some("a"), Some("a\0"), Some("a\0b"), Some("ab"), Some("题")])), 7),
+            (
+                Arc::new(StringArray::from(vec![
+                    None,
+                    Some(""),
+                    Some("a"),
+                    Some("a\0"),
+                    Some("a\0b"),
+                    Some("ab"),
+                    Some("题"),
+                ])),
+                7,
+            ),
         ];
         for (column, n) in columns {
             let mut rows = EncodedRows::default();

@@ -48,6 +48,20 @@ struct Removed {
     entry: Vec<u8>,
 }
 
+impl Removed {
+    fn entry(&self) -> Entry<'_> {
+        Entry { group: &self.key, part: self.part, key: &self.entry, value: None }
+    }
+}
+
+/// An entry to persist: its group's key, its part, its key in there, its value.
+struct Entry<'a> {
+    group: &'a [u8],
+    part: i32,
+    key: &'a [u8],
+    value: Option<&'a [u8]>,
+}
+
 impl Groups {
     /// Groups by keys of these types over an input of these types. `retract`: rows can be taken back.
     ///
@@ -118,7 +132,13 @@ impl Groups {
         Ok(())
     }
     /// The same for rows encoded in [`Form::Key`], all or the selected ones.
-    pub fn intern_encoded(&mut self, rows: &EncodedRows, selected: Option<&[u32]>, ids: &mut Vec<u32>, made: &mut Vec<u32>) {
+    pub fn intern_encoded(
+        &mut self,
+        rows: &EncodedRows,
+        selected: Option<&[u32]>,
+        ids: &mut Vec<u32>,
+        made: &mut Vec<u32>,
+    ) {
         self.keys.intern_encoded(rows, selected, ids, made);
         self.grow();
     }
@@ -162,9 +182,16 @@ impl Groups {
     ///
     /// # Errors
     /// Where the columns do not fit.
-    pub fn update(&mut self, groups: &[u32], rows: Option<&[u32]>, columns: &[ArrayRef], retract: Option<&[bool]>, now: i64) -> Result<()> {
+    pub fn update(
+        &mut self,
+        groups: &[u32],
+        rows: Option<&[u32]>,
+        columns: &[ArrayRef],
+        retract: Option<&[bool]>,
+        now: i64,
+    ) -> Result<()> {
         self.aggregates.update(&Rows { groups, rows, args: columns, retract, sequence: self.sequence })?;
-        self.sequence += columns.first().map_or(groups.len(), |c| c.len()) as u64;
+        self.sequence += columns.first().map_or(groups.len(), Array::len) as u64;
         for group in groups {
             self.touch(*group, now);
         }
@@ -235,7 +262,7 @@ impl Groups {
         let mut out = Vec::new();
         let removed = std::mem::take(&mut self.removed);
         for chunk in removed.chunks(SNAPSHOT_ROWS) {
-            let entries: Vec<_> = chunk.iter().map(|r| (r.key.as_slice(), r.part, r.entry.as_slice(), None)).collect();
+            let entries: Vec<_> = chunk.iter().map(Removed::entry).collect();
             out.push(self.entry_batch(&entries, true)?);
         }
         let list = std::mem::take(&mut self.dirty_list);
@@ -250,7 +277,12 @@ impl Groups {
                 let entries: Vec<_> = chunk
                     .iter()
                     .filter(|(_, c)| c.value.is_none() == deleted)
-                    .map(|(part, c)| (table.bytes(c.group), *part, c.key.as_slice(), c.value.as_deref()))
+                    .map(|(part, c)| Entry {
+                        group: table.bytes(c.group),
+                        part: *part,
+                        key: &c.key,
+                        value: c.value.as_deref(),
+                    })
                     .collect();
                 if !entries.is_empty() {
                     out.push(self.entry_batch(&entries, deleted)?);
@@ -282,7 +314,7 @@ impl Groups {
         removed
             .chunks(SNAPSHOT_ROWS)
             .map(|chunk| {
-                let entries: Vec<_> = chunk.iter().map(|r| (r.key.as_slice(), r.part, r.entry.as_slice(), None)).collect();
+                let entries: Vec<_> = chunk.iter().map(Removed::entry).collect();
                 self.entry_batch(&entries, true)
             })
             .collect()
@@ -308,20 +340,20 @@ impl Groups {
         self.batch(columns)
     }
 
-    /// Entries (group key, part, key in there, value); the group's own columns are NULL.
-    fn entry_batch(&self, entries: &[(&[u8], i32, &[u8], Option<&[u8]>)], deleted: bool) -> Result<RecordBatch> {
+    /// Entries below groups, or deletions; the group's own columns are NULL.
+    fn entry_batch(&self, entries: &[Entry<'_>], deleted: bool) -> Result<RecordBatch> {
         let n = entries.len();
-        let mut columns = decode(self.keys.types(), Form::Key, entries.iter().map(|e| e.0))?;
+        let mut columns = decode(self.keys.types(), Form::Key, entries.iter().map(|e| e.group))?;
         let mut rest = columns.len();
         if self.entries {
-            columns.push(Arc::new(Int32Array::from_iter_values(entries.iter().map(|e| e.1))));
-            columns.push(Arc::new(BinaryArray::from_iter_values(entries.iter().map(|e| e.2))));
+            columns.push(Arc::new(Int32Array::from_iter_values(entries.iter().map(|e| e.part))));
+            columns.push(Arc::new(BinaryArray::from_iter_values(entries.iter().map(|e| e.key))));
             rest += 2;
         }
         let value = self.schema.index_of("entry_value").ok();
         for (i, field) in self.schema.fields().iter().enumerate().skip(rest) {
             columns.push(if Some(i) == value {
-                Arc::new(entries.iter().map(|e| e.3).collect::<BinaryArray>())
+                Arc::new(entries.iter().map(|e| e.value).collect::<BinaryArray>())
             } else if i + 1 == self.schema.fields().len() {
                 Arc::new(BooleanArray::from(vec![deleted; n]))
             } else {
@@ -376,7 +408,12 @@ impl Groups {
                     let group = self.intern_one(key);
                     let value = columns[self.value_column()].as_binary::<i32>().value(row);
                     self.persisted[group as usize] = true;
-                    self.aggregates.load_entry(group, part, columns[n + 1].as_binary::<i32>().value(row), Some(value))?;
+                    self.aggregates.load_entry(
+                        group,
+                        part,
+                        columns[n + 1].as_binary::<i32>().value(row),
+                        Some(value),
+                    )?;
                 }
             }
         }
@@ -392,7 +429,8 @@ impl Groups {
             return Ok(());
         }
         let take = |i: usize| {
-            arrow_select::take::take(&columns[i], rows, None).map_err(|e| Error::internal(format!("stored groups: {e}")))
+            arrow_select::take::take(&columns[i], rows, None)
+                .map_err(|e| Error::internal(format!("stored groups: {e}")))
         };
         let first = self.keys.types().len() + if self.entries { 2 } else { 0 };
         let mut at = first + self.aggregates.types().len();
@@ -419,7 +457,8 @@ impl Groups {
 }
 
 fn schema(keys: &[DataType], aggregates: &Aggregates, entries: bool, retract: bool) -> SchemaRef {
-    let mut fields: Vec<Field> = keys.iter().enumerate().map(|(i, t)| Field::new(format!("key{i}"), t.clone(), true)).collect();
+    let mut fields: Vec<Field> =
+        keys.iter().enumerate().map(|(i, t)| Field::new(format!("key{i}"), t.clone(), true)).collect();
     if entries {
         fields.push(Field::new("part", DataType::Int32, true));
         fields.push(Field::new("entry_key", DataType::Binary, true));

@@ -39,7 +39,13 @@ impl KeyTable {
         Ok(())
     }
     /// Ids of rows encoded in [`Form::Key`], all or the selected ones.
-    pub fn intern_encoded(&mut self, rows: &EncodedRows, selected: Option<&[u32]>, ids: &mut Vec<u32>, made: &mut Vec<u32>) {
+    pub fn intern_encoded(
+        &mut self,
+        rows: &EncodedRows,
+        selected: Option<&[u32]>,
+        ids: &mut Vec<u32>,
+        made: &mut Vec<u32>,
+    ) {
         self.table.intern_rows(rows, selected, ids, made);
     }
     /// The id of one encoded key, if it is there.

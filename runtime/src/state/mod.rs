@@ -7,8 +7,8 @@ pub mod byte_table;
 pub mod bytes_column;
 pub mod codec;
 pub mod decode;
-pub mod entries;
 pub mod distinct;
+pub mod entries;
 pub mod groups;
 pub mod keys;
 pub mod ordered;
@@ -40,7 +40,9 @@ fn describe(column: &ArrayRef, row: usize) -> String {
         DataType::Float64 => column.as_primitive::<Float64Type>().value(row).to_string(),
         DataType::Decimal128(..) => column.as_primitive::<Decimal128Type>().value_as_string(row),
         DataType::Timestamp(..) => match physical::view(column) {
-            Ok(physical::View::I64(v)) => jiff::Timestamp::from_microsecond(v[row]).map_or_else(|_| v[row].to_string(), |t| t.to_string()),
+            Ok(physical::View::I64(v)) => {
+                jiff::Timestamp::from_microsecond(v[row]).map_or_else(|_| v[row].to_string(), |t| t.to_string())
+            }
             _ => "?".into(),
         },
         _ => match physical::view(column) {

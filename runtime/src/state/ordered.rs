@@ -3,10 +3,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+/// The entries of one group: key to value.
+pub type Entries = BTreeMap<Box<[u8]>, Box<[u8]>>;
+
 /// Bytes in order, with a value, under each group.
 #[derive(Debug, Default)]
 pub struct Ordered {
-    groups: Vec<BTreeMap<Box<[u8]>, Box<[u8]>>>,
+    groups: Vec<Entries>,
     changed: BTreeSet<(u32, Box<[u8]>)>,
 }
 
@@ -29,7 +32,7 @@ impl Ordered {
         }
     }
     /// The entries of a group, in order.
-    pub fn group(&self, group: u32) -> &BTreeMap<Box<[u8]>, Box<[u8]>> {
+    pub fn group(&self, group: u32) -> &Entries {
         &self.groups[group as usize]
     }
     /// Puts an entry.
@@ -54,7 +57,8 @@ impl Ordered {
     /// Empties a group; returns the keys that were there or that a snapshot may still hold.
     pub fn clear(&mut self, group: u32) -> Vec<Vec<u8>> {
         let mut keys: BTreeSet<Box<[u8]>> = std::mem::take(&mut self.groups[group as usize]).into_keys().collect();
-        let pending: Vec<_> = self.changed.range((group, Box::default())..(group + 1, Box::default())).cloned().collect();
+        let pending: Vec<_> =
+            self.changed.range((group, Box::default())..(group + 1, Box::default())).cloned().collect();
         for entry in pending {
             self.changed.remove(&entry);
             keys.insert(entry.1);

@@ -6,12 +6,12 @@ use std::sync::Arc;
 
 use arrow_array::cast::AsArray;
 use arrow_array::types::{
-    Date32Type, Decimal128Type, Float32Type, Float64Type, Int8Type, Int16Type, Int32Type, Int64Type, Time32MillisecondType,
-    TimestampMicrosecondType,
+    Date32Type, Decimal128Type, Float32Type, Float64Type, Int8Type, Int16Type, Int32Type, Int64Type,
+    Time32MillisecondType, TimestampMicrosecondType,
 };
 use arrow_array::{
-    Array, ArrayRef, BinaryArray, BooleanArray, Date32Array, Decimal128Array, Float32Array, Float64Array, Int8Array, Int16Array,
-    Int32Array, Int64Array, NullArray, StringArray, Time32MillisecondArray, TimestampMicrosecondArray,
+    Array, ArrayRef, BinaryArray, BooleanArray, Date32Array, Decimal128Array, Float32Array, Float64Array, Int8Array,
+    Int16Array, Int32Array, Int64Array, NullArray, StringArray, Time32MillisecondArray, TimestampMicrosecondArray,
 };
 use arrow_buffer::{Buffer, NullBuffer, OffsetBuffer, ScalarBuffer};
 use arrow_schema::{ArrowError, DataType, TimeUnit};
@@ -132,7 +132,9 @@ pub fn from_i64(values: Vec<i64>, nulls: Option<NullBuffer>, ty: &DataType) -> R
     }
     Ok(match ty {
         DataType::Null => Arc::new(NullArray::new(values.len())),
-        DataType::Boolean => Arc::new(BooleanArray::new(values.into_iter().map(|v| v != 0).collect::<Vec<_>>().into(), nulls)),
+        DataType::Boolean => {
+            Arc::new(BooleanArray::new(values.into_iter().map(|v| v != 0).collect::<Vec<_>>().into(), nulls))
+        }
         DataType::Int8 => narrow!(Int8Array, i8),
         DataType::Int16 => narrow!(Int16Array, i16),
         DataType::Int32 => narrow!(Int32Array, i32),
@@ -152,7 +154,9 @@ pub fn from_i64(values: Vec<i64>, nulls: Option<NullBuffer>, ty: &DataType) -> R
 /// Where the type is another one.
 pub fn from_i128(values: Vec<i128>, nulls: Option<NullBuffer>, ty: &DataType) -> Result<ArrayRef> {
     let array = Decimal128Array::new(ScalarBuffer::from(values), nulls);
-    let DataType::Decimal128(p, s) = ty else { return Err(Error::internal(format!("decimals do not make a column of type {ty}"))) };
+    let DataType::Decimal128(p, s) = ty else {
+        return Err(Error::internal(format!("decimals do not make a column of type {ty}")));
+    };
     Ok(Arc::new(array.with_precision_and_scale(*p, *s).map_err(|e| arrow(&e))?))
 }
 
@@ -162,7 +166,9 @@ pub fn from_i128(values: Vec<i128>, nulls: Option<NullBuffer>, ty: &DataType) ->
 /// Where the type is another one.
 pub fn from_f64(values: Vec<f64>, nulls: Option<NullBuffer>, ty: &DataType) -> Result<ArrayRef> {
     Ok(match ty {
-        DataType::Float32 => Arc::new(Float32Array::new(values.into_iter().map(|v| v as f32).collect::<Vec<_>>().into(), nulls)),
+        DataType::Float32 => {
+            Arc::new(Float32Array::new(values.into_iter().map(|v| v as f32).collect::<Vec<_>>().into(), nulls))
+        }
         DataType::Float64 => Arc::new(Float64Array::new(values.into(), nulls)),
         other => return Err(Error::internal(format!("doubles do not make a column of type {other}"))),
     })

@@ -134,7 +134,8 @@ impl KeyedRows {
             out.push(self.batch(columns)?);
         }
         let list = std::mem::take(&mut self.dirty);
-        let dirty: Vec<u32> = list.into_iter().filter(|id| std::mem::take(&mut self.marks[*id as usize].dirty)).collect();
+        let dirty: Vec<u32> =
+            list.into_iter().filter(|id| std::mem::take(&mut self.marks[*id as usize].dirty)).collect();
         for chunk in dirty.chunks(SNAPSHOT_ROWS) {
             let mut columns = self.keys.columns(chunk)?;
             columns.push(Arc::new(chunk.iter().map(|id| self.row(*id)).collect::<BinaryArray>()));

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use arrow_array::builder::{Int64Builder, ListBuilder, MapBuilder, StringBuilder};
 use arrow_array::{
-    ArrayRef, BinaryArray, BooleanArray, Decimal128Array, Float32Array, Float64Array, Int8Array, Int32Array, Int64Array, StringArray,
-    StructArray, TimestampMicrosecondArray,
+    ArrayRef, BinaryArray, BooleanArray, Decimal128Array, Float32Array, Float64Array, Int8Array, Int32Array,
+    Int64Array, StringArray, StructArray, TimestampMicrosecondArray,
 };
 use arrow_schema::{DataType, Field};
 
@@ -50,7 +50,8 @@ pub(crate) fn random_columns(seed: u64, rows: usize) -> Vec<ArrayRef> {
         column!(TimestampMicrosecondArray, |r| r.next() as i64 >> 12),
     ];
     columns.push(Arc::new((0..rows).map(|_| r.maybe(|r| TEXTS[r.below(6) as usize])).collect::<StringArray>()));
-    columns.push(Arc::new((0..rows).map(|_| r.maybe(|r| TEXTS[r.below(6) as usize].as_bytes())).collect::<BinaryArray>()));
+    columns
+        .push(Arc::new((0..rows).map(|_| r.maybe(|r| TEXTS[r.below(6) as usize].as_bytes())).collect::<BinaryArray>()));
     let decimals: Decimal128Array = (0..rows).map(|_| r.maybe(|r| i128::from(r.next() as i64) * 1000)).collect();
     columns.push(Arc::new(decimals.with_precision_and_scale(38, 4).unwrap()));
 

@@ -175,7 +175,10 @@ impl Values {
                     if *valid {
                         data.extend_from_slice(v.get(*g));
                     }
-                    offsets.push(i32::try_from(data.len()).map_err(|_| Error::internal("more than 2 GiB of text in one batch"))?);
+                    offsets.push(
+                        i32::try_from(data.len())
+                            .map_err(|_| Error::internal("more than 2 GiB of text in one batch"))?,
+                    );
                 }
                 physical::from_bytes(data, offsets, nulls, &self.ty)
             }
@@ -225,4 +228,3 @@ impl<'a> TextInput<'a> {
         if self.nulls.is_some_and(|n| n.is_null(row)) { None } else { Some(self.view.value(row)) }
     }
 }
-

@@ -140,7 +140,11 @@ impl Operator for Materialize {
         let columns = columns
             .iter()
             .zip(&earlier)
-            .map(|(a, b)| if b.is_empty() { take(a, &indices) } else { take(&crate::ops::changes::concat(a, b)?, &indices) })
+            .map(
+                |(a, b)| {
+                    if b.is_empty() { take(a, &indices) } else { take(&crate::ops::changes::concat(a, b)?, &indices) }
+                },
+            )
             .collect::<Result<Vec<ArrayRef>>>()?;
         out.emit(Batch::new(changes.finish(&self.schema, columns)?))
     }

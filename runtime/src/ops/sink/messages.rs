@@ -89,7 +89,8 @@ impl Messages {
                 Some(part(positions, named, format)?)
             }
         };
-        let format = binding.value_format.as_ref().ok_or_else(|| Error::user(format!("table {name} has no value format")))?;
+        let format =
+            binding.value_format.as_ref().ok_or_else(|| Error::user(format!("table {name} has no value format")))?;
         let mut positions: Vec<usize> = (0..columns.len())
             .filter(|i| *kinds[*i] == ColumnKind::Physical && (binding.value_includes_key || !in_key(*i)))
             .collect();
@@ -98,7 +99,8 @@ impl Messages {
             positions.push(columns.len());
             value_columns.push(retract_column());
         }
-        let metadata = |wanted: &str| kinds.iter().position(|k| matches!(k, ColumnKind::Metadata { key, .. } if key == wanted));
+        let metadata =
+            |wanted: &str| kinds.iter().position(|k| matches!(k, ColumnKind::Metadata { key, .. } if key == wanted));
         Ok(Messages {
             table: name.clone(),
             key,
@@ -116,7 +118,13 @@ impl Messages {
     ///
     /// # Errors
     /// Where a row cannot be written and the policy is to stop.
-    pub fn encode(&mut self, batch: &Batch, deletes: Option<&[bool]>, lanes: u32, out: &mut dyn Output) -> Result<Vec<(u32, ChangeBatch)>> {
+    pub fn encode(
+        &mut self,
+        batch: &Batch,
+        deletes: Option<&[bool]>,
+        lanes: u32,
+        out: &mut dyn Output,
+    ) -> Result<Vec<(u32, ChangeBatch)>> {
         let rows = &batch.change.rows;
         let n = rows.num_rows();
         let key = self.key.as_mut().map(|k| k.encode(rows)).transpose()?;
@@ -137,7 +145,9 @@ impl Messages {
         }
         let values = match deletes {
             None => value.values,
-            Some(_) => (0..n).map(|i| (!deleted(i) && value.values.is_valid(i)).then(|| value.values.value(i))).collect(),
+            Some(_) => {
+                (0..n).map(|i| (!deleted(i) && value.values.is_valid(i)).then(|| value.values.value(i))).collect()
+            }
         };
         self.count_nulls(batch, &values, &failed, deletes);
         let partitions = self.partitions_of(key.as_ref().map(|k| &k.values), n);
@@ -162,7 +172,8 @@ impl Messages {
         if values.null_count() == 0 {
             return;
         }
-        let unasked = |i: &usize| values.is_null(*i) && !deletes.is_some_and(|d| d[*i]) && !failed.get(*i).is_some_and(|f| *f);
+        let unasked =
+            |i: &usize| values.is_null(*i) && !deletes.is_some_and(|d| d[*i]) && !failed.get(*i).is_some_and(|f| *f);
         let n = (0..values.len()).filter(unasked).count() as u64;
         if n > 0 {
             let first = (0..values.len()).find(unasked).unwrap_or(0);
@@ -202,15 +213,18 @@ impl Messages {
         let Some(column) = self.headers.map(|i| rows.column(i)) else {
             return Ok(new_null_array(&DataType::Binary, rows.num_rows()));
         };
-        let map = column.as_map_opt().ok_or_else(|| Error::user("the metadata column headers must be MAP<STRING, BYTES>"))?;
+        let map =
+            column.as_map_opt().ok_or_else(|| Error::user("the metadata column headers must be MAP<STRING, BYTES>"))?;
         let one = |row: usize| -> Option<Vec<u8>> {
             if map.is_null(row) {
                 return None;
             }
             let entries = map.value(row);
-            let (names, values) = (entries.column(0).as_string_opt::<i32>()?, entries.column(1).as_binary_opt::<i32>()?);
-            let list: Vec<(String, Option<Vec<u8>>)> =
-                (0..names.len()).map(|i| (names.value(i).to_owned(), values.is_valid(i).then(|| values.value(i).to_vec()))).collect();
+            let (names, values) =
+                (entries.column(0).as_string_opt::<i32>()?, entries.column(1).as_binary_opt::<i32>()?);
+            let list: Vec<(String, Option<Vec<u8>>)> = (0..names.len())
+                .map(|i| (names.value(i).to_owned(), values.is_valid(i).then(|| values.value(i).to_vec())))
+                .collect();
             Some(encode_headers(&list))
         };
         Ok(Arc::new((0..map.len()).map(one).collect::<BinaryArray>()))

@@ -77,22 +77,38 @@ impl SinkPrepare {
             .iter()
             .map(|insert| {
                 let written: Vec<usize> = match (partial, sink.materialize) {
-                    (true, false) => insert.columns.iter().copied().collect::<std::collections::BTreeSet<_>>().into_iter().collect(),
+                    (true, false) => {
+                        insert.columns.iter().copied().collect::<std::collections::BTreeSet<_>>().into_iter().collect()
+                    }
                     // Contending rows of all INSERTs have the same columns.
                     (true, true) => union.clone(),
                     (false, _) => (0..columns.len()).collect(),
                 };
                 let fields: Vec<Field> = written.iter().map(|w| columns[*w].to_arrow()).collect();
                 let from = |w: usize| insert.columns.iter().position(|c| *c == w);
-                Mapping { schema: Arc::new(Schema::new(fields)), columns: written.into_iter().map(|w| (w, from(w))).collect() }
+                Mapping {
+                    schema: Arc::new(Schema::new(fields)),
+                    columns: written.into_iter().map(|w| (w, from(w))).collect(),
+                }
             })
             .collect();
         let materialize = if sink.materialize { Some(materializer(node, plan, sink, &inserts, &ctx)?) } else { None };
         let messages = match input {
             SinkInput::Columns => None,
-            SinkInput::Messages { partitions } => Some(Messages::new(table, &columns, sink.changes, partitions, &plan.settings, &ctx)?),
+            SinkInput::Messages { partitions } => {
+                Some(Messages::new(table, &columns, sink.changes, partitions, &plan.settings, &ctx)?)
+            }
         };
-        Ok(SinkPrepare { sink: sink.clone(), table: table.clone(), columns, inserts, materialize, messages, lanes: lanes.max(1), ctx })
+        Ok(SinkPrepare {
+            sink: sink.clone(),
+            table: table.clone(),
+            columns,
+            inserts,
+            materialize,
+            messages,
+            lanes: lanes.max(1),
+            ctx,
+        })
     }
 
     /// The stateful part, where there is one: to be snapshotted and restored like any operator, under
@@ -128,7 +144,8 @@ impl SinkPrepare {
     }
 
     fn map(&self, input: usize, batch: Batch) -> Result<Batch> {
-        let mapping = self.inserts.get(input).ok_or_else(|| Error::internal("a sink got rows of an INSERT it does not have"))?;
+        let mapping =
+            self.inserts.get(input).ok_or_else(|| Error::internal("a sink got rows of an INSERT it does not have"))?;
         let rows = &batch.change.rows;
         let columns: Vec<ArrayRef> = mapping
             .columns
@@ -182,7 +199,8 @@ impl SinkPrepare {
             describe_row(batch.change.rows.columns(), row)
         );
         if self.sink.drop_nulls {
-            let at = || batch.origin.as_ref().map_or_else(|| reason.clone(), |o| format!("{}: {reason}", o.describe(row)));
+            let at =
+                || batch.origin.as_ref().map_or_else(|| reason.clone(), |o| format!("{}: {reason}", o.describe(row)));
             self.ctx.metrics.count(class, 1, at);
             return Ok(());
         }
@@ -205,11 +223,16 @@ impl SinkPrepare {
             SinkChanges::NewestValues | SinkChanges::UpsertIgnoreDelete => kind.is_addition(),
         };
         if self.sink.changes == SinkChanges::AppendOnly && kinds.iter().any(|k| *k != RowKind::Insert) {
-            return Err(Error::internal(format!("table {} takes new rows only, but got an update", self.table.spec.name)));
+            return Err(Error::internal(format!(
+                "table {} takes new rows only, but got an update",
+                self.table.spec.name
+            )));
         }
         let ignored = kinds.iter().filter(|k| **k == RowKind::Delete && !keeps(**k)).count() as u64;
         if ignored > 0 {
-            self.ctx.metrics.count("delete-not-written", ignored, || format!("table {} ignores deletes", self.table.spec.name));
+            self.ctx
+                .metrics
+                .count("delete-not-written", ignored, || format!("table {} ignores deletes", self.table.spec.name));
         }
         let keep: Vec<u32> = (0..batch.len() as u32).filter(|i| keeps(kinds[*i as usize])).collect();
         if keep.is_empty() {
@@ -269,12 +292,21 @@ fn by_lane(change: &ChangeBatch, lanes: u32, lane: impl Fn(usize) -> u32) -> Res
     }
     let mut out = Vec::new();
     for (lane, rows) in rows.into_iter().enumerate().filter(|(_, r)| !r.is_empty()) {
-        out.push((lane as u32, if rows.len() == change.len() { change.clone() } else { change.take(&UInt32Array::from(rows))? }));
+        out.push((
+            lane as u32,
+            if rows.len() == change.len() { change.clone() } else { change.take(&UInt32Array::from(rows))? },
+        ));
     }
     Ok(out)
 }
 
-fn materializer(node: &Node, plan: &Plan, sink: &Sink, inserts: &[Mapping], ctx: &OperatorContext) -> Result<Materialize> {
+fn materializer(
+    node: &Node,
+    plan: &Plan,
+    sink: &Sink,
+    inserts: &[Mapping],
+    ctx: &OperatorContext,
+) -> Result<Materialize> {
     let first = inserts.first().ok_or_else(|| Error::internal("a sink without INSERT"))?;
     let key = sink
         .key
@@ -309,4 +341,3 @@ impl Output for Collect<'_> {
         self.out.bad_row(row)
     }
 }
-

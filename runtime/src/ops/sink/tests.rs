@@ -24,7 +24,11 @@ const QUERY: [(&str, SqlType); 2] = [("id", SqlType::STRING), ("n", SqlType::Big
 fn table(columns: &[(&str, DataType)], value_format: Option<Format>) -> BoundTable {
     let columns = columns
         .iter()
-        .map(|(name, ty)| TableColumn { column: Column::new(*name, ty.clone()), kind: ColumnKind::Physical, span: Span::default() })
+        .map(|(name, ty)| TableColumn {
+            column: Column::new(*name, ty.clone()),
+            kind: ColumnKind::Physical,
+            span: Span::default(),
+        })
         .collect();
     let mut binding = TableBinding::new(Resource::Table { name: "t".into() });
     binding.value_format = value_format;
@@ -124,7 +128,8 @@ fn deletes_are_ignored_and_counted_where_the_table_says_so() {
 fn the_retract_flag_tells_additions_from_retractions() {
     let plan = sink(table(&wide(), None), SinkChanges::RetractFlag, vec![], |_| {});
     let (lines, _) = written(&plan, SinkInput::Columns);
-    let want = ["+I('a', NULL, 1, true)", "+I('a', NULL, 1, false)", "+I('a', NULL, 2, true)", "+I('b', NULL, 3, false)"];
+    let want =
+        ["+I('a', NULL, 1, true)", "+I('a', NULL, 1, false)", "+I('a', NULL, 2, true)", "+I('b', NULL, 3, false)"];
     assert_eq!(lines, want);
 }
 
@@ -187,7 +192,10 @@ fn messages_have_key_value_and_partition_as_kafka_would() {
     let change = &out[0].1;
     let some = |s: &str| Some(s.to_owned());
     assert_eq!(bytes(change, KEY), [some(r#"{"id":"a"}"#), some(r#"{"id":"a"}"#), some(r#"{"id":"b"}"#)]);
-    assert_eq!(bytes(change, VALUE), [some(r#"{"id":"a","other":null,"n":1}"#), some(r#"{"id":"a","other":null,"n":2}"#), None]);
+    assert_eq!(
+        bytes(change, VALUE),
+        [some(r#"{"id":"a","other":null,"n":1}"#), some(r#"{"id":"a","other":null,"n":2}"#), None]
+    );
     let partitions = change.rows.column(PARTITION).as_primitive::<Int32Type>();
     assert_eq!(partitions.value(2) as u32, partition_of(br#"{"id":"b"}"#, 3));
     assert_eq!(partitions.value(0), partitions.value(1));
@@ -195,7 +203,11 @@ fn messages_have_key_value_and_partition_as_kafka_would() {
 
 #[test]
 fn the_key_can_be_left_out_of_the_value_and_lose_its_prefix() {
-    let columns = [("k_id", SqlType::STRING.not_null()), ("other", SqlType::STRING.nullable()), ("n", SqlType::BigInt.nullable())];
+    let columns = [
+        ("k_id", SqlType::STRING.not_null()),
+        ("other", SqlType::STRING.nullable()),
+        ("n", SqlType::BigInt.nullable()),
+    ];
     let mut table = table(&columns, Some(Format::Json(JsonFormat::default())));
     table.binding.key_format = Some(Format::Json(JsonFormat::default()));
     table.binding.key_columns = vec!["k_id".into()];
@@ -269,7 +281,11 @@ fn the_materialiser_equals_its_oracle_also_restored() {
             for (_, change) in sink.prepare(0, rows(&data, &kinds), &mut Collected::default()).unwrap() {
                 for (i, line) in lines(&change).into_iter().enumerate() {
                     let key = line[3..6].to_owned();
-                    if change.kind(i).is_addition() { target.insert(key, line[2..].to_owned()) } else { target.remove(&key) };
+                    if change.kind(i).is_addition() {
+                        target.insert(key, line[2..].to_owned())
+                    } else {
+                        target.remove(&key)
+                    };
                 }
             }
             let operator = sink.operator().unwrap();
@@ -281,7 +297,8 @@ fn the_materialiser_equals_its_oracle_also_restored() {
                 }
             }
         }
-        let want: BTreeMap<String, String> = live.iter().map(|(k, v)| (format!("'{k}"), format!("('{k}', {v})"))).collect();
+        let want: BTreeMap<String, String> =
+            live.iter().map(|(k, v)| (format!("'{k}"), format!("('{k}', {v})"))).collect();
         let got: BTreeMap<String, String> = target.into_iter().map(|(k, v)| (k[..2].to_owned(), v)).collect();
         assert_eq!(got, want, "seed {seed}");
     }

@@ -82,7 +82,9 @@ impl WindowAggregate {
         use std::collections::btree_map::Entry;
         Ok(match self.windows.entry(bounds) {
             Entry::Occupied(e) => e.into_mut(),
-            Entry::Vacant(e) => e.insert(Groups::new(&self.key_types, &self.aggregates, &self.input_types, self.retract)?),
+            Entry::Vacant(e) => {
+                e.insert(Groups::new(&self.key_types, &self.aggregates, &self.input_types, self.retract)?)
+            }
         })
     }
 
@@ -123,7 +125,14 @@ impl WindowAggregate {
         panes
     }
 
-    fn add(&mut self, bounds: Bounds, batch: &Batch, rows: &[u32], retract: Option<&[bool]>, scratch: &EncodedRows) -> Result<()> {
+    fn add(
+        &mut self,
+        bounds: Bounds,
+        batch: &Batch,
+        rows: &[u32],
+        retract: Option<&[bool]>,
+        scratch: &EncodedRows,
+    ) -> Result<()> {
         let last = self.assigner.last_instant(bounds);
         let in_time;
         let rows = match &batch.marks {
@@ -198,7 +207,12 @@ impl WindowAggregate {
 }
 
 /// Adds start, end and time of the windows, as many of them as the schema still has columns for.
-pub(super) fn push_boundaries(columns: &mut Vec<ArrayRef>, assigner: &Assigner, schema: &SchemaRef, bounds: &[Bounds]) -> Result<()> {
+pub(super) fn push_boundaries(
+    columns: &mut Vec<ArrayRef>,
+    assigner: &Assigner,
+    schema: &SchemaRef,
+    bounds: &[Bounds],
+) -> Result<()> {
     let starts: Vec<i64> = bounds.iter().map(|b| b.start).collect();
     let ends: Vec<i64> = bounds.iter().map(|b| b.end).collect();
     for (walls, before) in [(&starts, 0), (&ends, 0), (&ends, 1)] {
@@ -209,7 +223,8 @@ pub(super) fn push_boundaries(columns: &mut Vec<ArrayRef>, assigner: &Assigner, 
 }
 
 fn layout(groups: &Groups, keys: usize) -> StateLayout {
-    let mut fields = vec![Field::new("window_end", DataType::Int64, true), Field::new("window_start", DataType::Int64, true)];
+    let mut fields =
+        vec![Field::new("window_end", DataType::Int64, true), Field::new("window_start", DataType::Int64, true)];
     fields.extend(groups.schema().fields().iter().map(|f| f.as_ref().clone()));
     StateLayout {
         schema: Arc::new(Schema::new(fields)),

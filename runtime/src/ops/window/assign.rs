@@ -179,8 +179,11 @@ mod tests {
     fn windows_are_all_that_contain_the_time() {
         for t in -40..40 {
             for (slide, size) in [(5, 10), (4, 10), (3, 3), (7, 3)] {
-                let want: Vec<(i64, i64)> =
-                    (-30..30).map(|k| k * slide + 1).filter(|s| *s <= t && t < s + size).map(|s| (s, s + size)).collect();
+                let want: Vec<(i64, i64)> = (-30..30)
+                    .map(|k| k * slide + 1)
+                    .filter(|s| *s <= t && t < s + size)
+                    .map(|s| (s, s + size))
+                    .collect();
                 assert_eq!(all(WindowKind::Hop { slide, size, offset: 1 }, "", t), want, "{t} {slide} {size}");
             }
         }
@@ -192,7 +195,10 @@ mod tests {
         let hour = 3_600_000;
         // 2020-08-26T23:00Z is 07:00 of the 27th in Shanghai.
         let t = 18_500 * day + 23 * hour;
-        assert_eq!(all(WindowKind::Tumble { size: day, offset: 0 }, "Asia/Shanghai", t), [(18_501 * day, 18_502 * day)]);
+        assert_eq!(
+            all(WindowKind::Tumble { size: day, offset: 0 }, "Asia/Shanghai", t),
+            [(18_501 * day, 18_502 * day)]
+        );
         let a = Assigner::new(&Window {
             kind: WindowKind::Tumble { size: day, offset: 0 },
             time: Some(0),

@@ -26,7 +26,12 @@ use crate::operator::{BadRow, Output};
 ///
 /// # Errors
 /// Where the policy is to stop.
-fn times(batch: &Batch, time: Option<usize>, now_ms: i64, out: &mut dyn Output) -> Result<(Vec<i64>, Option<ArrayRef>)> {
+fn times(
+    batch: &Batch,
+    time: Option<usize>,
+    now_ms: i64,
+    out: &mut dyn Output,
+) -> Result<(Vec<i64>, Option<ArrayRef>)> {
     let Some(time) = time else { return Ok((vec![now_ms; batch.len()], None)) };
     let column = batch.change.rows.column(time);
     if column.null_count() == 0 {
@@ -35,7 +40,11 @@ fn times(batch: &Batch, time: Option<usize>, now_ms: i64, out: &mut dyn Output) 
     for row in (0..batch.len()).filter(|i| column.is_null(*i)) {
         let name = batch.change.rows.schema().field(time).name().clone();
         let origin = batch.origin.clone().map(|o| (o, row));
-        out.bad_row(BadRow { origin, reason: format!("the event time {name} is NULL, so the row belongs to no window"), class: "null-time" })?;
+        out.bad_row(BadRow {
+            origin,
+            reason: format!("the event time {name} is NULL, so the row belongs to no window"),
+            class: "null-time",
+        })?;
     }
     Ok((millis(column)?, Some(column.clone())))
 }

@@ -73,7 +73,9 @@ impl SessionAggregate {
         calls: &[AggregateCall],
         ctx: OperatorContext,
     ) -> Result<Self> {
-        let WindowKind::Session { gap } = window.kind else { return Err(Error::internal("a session window was expected")) };
+        let WindowKind::Session { gap } = window.kind else {
+            return Err(Error::internal("a session window was expected"));
+        };
         let input = &plan.nodes[*node.inputs.first().ok_or_else(|| Error::internal("an aggregate without input"))?];
         let mut types: Vec<DataType> = input.columns.iter().map(|c| c.data_type.ty.to_arrow()).collect();
         let key_types: Vec<DataType> = keys.iter().map(|k| types[*k].clone()).collect();
@@ -181,8 +183,10 @@ impl SessionAggregate {
         let mut results = self.groups.results(&ids)?;
         results.truncate(results.len() - 2);
         columns.extend(results);
-        let bounds: Vec<Bounds> =
-            ready.iter().map(|s| Bounds { start: self.assigner.wall(s.start), end: self.assigner.wall(s.end) }).collect();
+        let bounds: Vec<Bounds> = ready
+            .iter()
+            .map(|s| Bounds { start: self.assigner.wall(s.start), end: self.assigner.wall(s.end) })
+            .collect();
         push_boundaries(&mut columns, &self.assigner, &self.schema, &bounds)?;
         out.emit(Batch::new(ChangeBatch::append(record_batch(&self.schema, columns, ready.len())?)))
     }

@@ -30,7 +30,12 @@ impl WindowTable {
         if matches!(window.kind, WindowKind::Session { .. }) {
             return Err(Error::user("a SESSION window needs a GROUP BY over window_start and window_end"));
         }
-        Ok(WindowTable { time: window.time, assigner: Assigner::new(window)?, schema: arrow_schema(&node.columns), ctx })
+        Ok(WindowTable {
+            time: window.time,
+            assigner: Assigner::new(window)?,
+            schema: arrow_schema(&node.columns),
+            ctx,
+        })
     }
 }
 

@@ -68,7 +68,11 @@ fn random_steps(seed: u64, batches: usize) -> (Vec<Step>, Vec<(Row, i64)>) {
         let mut marks = Vec::new();
         for _ in 0..r.below(8) + 1 {
             now += r.below(4) as i64;
-            let row = (now - r.below(14) as i64, r.maybe(|r| ["a", "b", "课"][r.below(3) as usize]), r.maybe(|r| r.below(4) as i64));
+            let row = (
+                now - r.below(14) as i64,
+                r.maybe(|r| ["a", "b", "课"][r.below(3) as usize]),
+                r.maybe(|r| r.below(4) as i64),
+            );
             rows.push(row);
             marks.push(watermark);
             all.push((row, watermark));
@@ -85,7 +89,10 @@ fn random_steps(seed: u64, batches: usize) -> (Vec<Step>, Vec<(Row, i64)>) {
     (steps, all)
 }
 
-fn describe(groups: BTreeMap<(i64, i64, Option<&str>), Vec<Option<i64>>>) -> BTreeMap<String, i64> {
+/// The values in each window: by start, end, key.
+type Windows = BTreeMap<(i64, i64, Option<&'static str>), Vec<Option<i64>>>;
+
+fn describe(groups: Windows) -> BTreeMap<String, i64> {
     groups
         .into_iter()
         .map(|((start, end, k), values)| {
@@ -100,14 +107,16 @@ fn describe(groups: BTreeMap<(i64, i64, Option<&str>), Vec<Option<i64>>>) -> BTr
 
 /// By the definition: every window that contains the time and is not late for the row.
 fn oracle(kind: &WindowKind, rows: &[(Row, i64)]) -> (BTreeMap<String, i64>, u64) {
-    let mut groups: BTreeMap<_, Vec<Option<i64>>> = BTreeMap::new();
+    let mut groups = Windows::new();
     let mut late = 0;
     for ((t, k, v), mark) in rows {
         let windows: Vec<(i64, i64)> = (-60..600)
             .flat_map(|i| match kind {
                 WindowKind::Tumble { size, .. } => vec![(i * size, (i + 1) * size)],
                 WindowKind::Hop { slide, size, .. } => vec![(i * slide, i * slide + size)],
-                WindowKind::Cumulate { step, size, .. } => (1..=size / step).map(|j| (i * size, i * size + j * step)).collect(),
+                WindowKind::Cumulate { step, size, .. } => {
+                    (1..=size / step).map(|j| (i * size, i * size + j * step)).collect()
+                }
                 WindowKind::Session { .. } => vec![],
             })
             .filter(|(s, e)| s <= t && t < e)
@@ -159,7 +168,7 @@ fn survives_restores_into_any_number_of_tasks() {
 fn session_oracle(gap: i64, rows: &[(Row, i64)]) -> (BTreeMap<String, i64>, u64) {
     type Open = (i64, i64, Vec<Option<i64>>);
     let mut open: BTreeMap<Option<&str>, Vec<Open>> = BTreeMap::new();
-    let mut closed: BTreeMap<(i64, i64, Option<&str>), Vec<Option<i64>>> = BTreeMap::new();
+    let mut closed = Windows::new();
     let mut late = 0;
     for ((t, k, v), mark) in rows {
         let own = open.entry(*k).or_default();
@@ -223,7 +232,8 @@ fn sessions_equal_the_definition() {
 #[test]
 fn sessions_join_within_a_batch() {
     let plan = window_plan(WindowKind::Session { gap: 10 }, "", &SqlType::BigInt, Some(0));
-    let rows = [(100, Some("a"), Some(1)), (120, Some("a"), Some(2)), (110, Some("a"), Some(2)), (200, Some("a"), None)];
+    let rows =
+        [(100, Some("a"), Some(1)), (120, Some("a"), Some(2)), (110, Some("a"), Some(2)), (200, Some("a"), None)];
     let got = run(&|| make(&plan), &[Step::Rows(to_batch(&rows)), Step::Watermark(129), Step::Watermark(i64::MAX)]);
     assert_eq!(got.lines(), ["+I('a', 3, 5, 2, 100, 130, 129)", "+I('a', 1, NULL, 0, 200, 210, 209)"]);
 }
@@ -235,8 +245,16 @@ fn boundaries_have_the_type_of_the_plan() {
     let rows = [(t, Some("a"), Some(1))];
     let kind = WindowKind::Tumble { size: 1440 * minute, offset: 0 };
     for (boundary, zone, want) in [
-        (SqlType::Timestamp(3), "Asia/Shanghai", "2020-08-27T00:00:00Z, 2020-08-28T00:00:00Z, 2020-08-27T23:59:59.999Z"),
-        (SqlType::TimestampLtz(3), "Asia/Shanghai", "2020-08-26T16:00:00Z, 2020-08-27T16:00:00Z, 2020-08-27T15:59:59.999Z"),
+        (
+            SqlType::Timestamp(3),
+            "Asia/Shanghai",
+            "2020-08-27T00:00:00Z, 2020-08-28T00:00:00Z, 2020-08-27T23:59:59.999Z",
+        ),
+        (
+            SqlType::TimestampLtz(3),
+            "Asia/Shanghai",
+            "2020-08-26T16:00:00Z, 2020-08-27T16:00:00Z, 2020-08-27T15:59:59.999Z",
+        ),
         (SqlType::Timestamp(3), "", "2020-08-26T00:00:00Z, 2020-08-27T00:00:00Z, 2020-08-26T23:59:59.999Z"),
         (SqlType::BigInt, "Asia/Shanghai", "1598457600000, 1598544000000, 1598543999999"),
     ] {
@@ -279,7 +297,11 @@ fn processing_time_fires_by_the_clock() {
 #[test]
 fn a_null_time_is_a_bad_row() {
     let plan = window_plan(WindowKind::Tumble { size: 10, offset: 0 }, "", &SqlType::BigInt, Some(0));
-    let rows = batch(&INPUT, vec![ints(&[None, Some(1)]), text(&[Some("a"), Some("a")]), ints(&[Some(1); 2]), ints(&[None; 2])], &[]);
+    let rows = batch(
+        &INPUT,
+        vec![ints(&[None, Some(1)]), text(&[Some("a"), Some("a")]), ints(&[Some(1); 2]), ints(&[None; 2])],
+        &[],
+    );
     let got = run(&|| make(&plan), &[Step::Rows(rows), Step::Watermark(i64::MAX)]);
     assert_eq!(got.lines(), ["+I('a', 1, 1, 1, 0, 10, 9)"]);
     assert_eq!(got.bad.len(), 1);
@@ -296,7 +318,8 @@ fn a_window_table_adds_the_windows_to_each_row() {
         ("end", SqlType::Timestamp(3)),
         ("time", SqlType::Timestamp(3)),
     ];
-    let window = Window { kind: WindowKind::Hop { slide: 5000, size: 10_000, offset: 0 }, time: Some(0), zone: String::new() };
+    let window =
+        Window { kind: WindowKind::Hop { slide: 5000, size: 10_000, offset: 0 }, time: Some(0), zone: String::new() };
     let plan = plan(&input, Changes::APPEND, Op::WindowTable(window), &output, Changes::APPEND);
     let t = Arc::new(TimestampMicrosecondArray::from(vec![12_000_000]));
     let got = run(&|| make(&plan), &[Step::Rows(batch(&input, vec![t, text(&[Some("a")])], &[]))]);

@@ -172,7 +172,8 @@ impl Aggregates {
 
 impl Slot {
     fn new(call: &AggregateCall, input: &[DataType], retract: bool) -> Result<Self> {
-        let args = if call.function == AggregateFunction::CountAll && !call.distinct { Vec::new() } else { call.args.clone() };
+        let args =
+            if call.function == AggregateFunction::CountAll && !call.distinct { Vec::new() } else { call.args.clone() };
         let types = args
             .iter()
             .map(|a| input.get(*a).cloned())
@@ -233,7 +234,7 @@ fn filter(rows: &Rows<'_>, keep: &BooleanArray) -> Chosen {
 }
 
 fn distinct(rows: &Rows<'_>, set: &mut DistinctSet, scratch: &mut EncodedRows) -> Result<Chosen> {
-    let n = rows.args.first().map_or(0, |a| a.len());
+    let n = rows.args.first().map_or(0, Array::len);
     scratch.encode(rows.args, n, Form::Key)?;
     let mut out = Chosen::default();
     rows.each(|group, row, retract| {

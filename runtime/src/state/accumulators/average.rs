@@ -15,7 +15,9 @@ pub fn average(argument: &DataType, result: &DataType) -> Result<Box<dyn Accumul
         _ => 0,
     };
     Ok(match kind(argument) {
-        Kind::I64 | Kind::I128 => Box::new(ExactAverage { result: result.clone(), scale, sums: Vec::new(), counts: Vec::new() }),
+        Kind::I64 | Kind::I128 => {
+            Box::new(ExactAverage { result: result.clone(), scale, sums: Vec::new(), counts: Vec::new() })
+        }
         Kind::F64 => Box::new(FloatAverage { result: result.clone(), sums: Vec::new(), counts: Vec::new() }),
         _ => return Err(Error::internal(format!("AVG of {argument}"))),
     })

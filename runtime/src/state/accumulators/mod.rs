@@ -151,6 +151,8 @@ pub fn accumulator(call: &AggregateCall, arguments: &[DataType], retract: bool) 
         AggregateFunction::ListAgg(separator) if !retract => Box::new(list::JoinedText::new(separator)),
         AggregateFunction::ListAgg(separator) => Box::new(list::List::text(separator)),
         AggregateFunction::ArrayAgg => Box::new(list::List::array(first()?, result)),
-        AggregateFunction::Variance { sample, root } => Box::new(variance::Variance::new(&first()?, result, *sample, *root)?),
+        AggregateFunction::Variance { sample, root } => {
+            Box::new(variance::Variance::new(&first()?, result, *sample, *root)?)
+        }
     })
 }

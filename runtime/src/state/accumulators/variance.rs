@@ -127,7 +127,8 @@ impl Accumulator for Variance {
         ])
     }
     fn load(&mut self, groups: &[u32], columns: &[ArrayRef]) -> Result<()> {
-        let (View::I64(count), View::F64(mean), View::F64(m2)) = (view(&columns[0])?, view(&columns[1])?, view(&columns[2])?)
+        let (View::I64(count), View::F64(mean), View::F64(m2)) =
+            (view(&columns[0])?, view(&columns[1])?, view(&columns[2])?)
         else {
             return Err(Error::internal("stored variance of another type"));
         };
