@@ -147,8 +147,8 @@ impl Graph {
 
     fn add_kernel(&mut self, expr: &Expr) -> Result<Id> {
         let ids = expr.children().into_iter().map(|c| self.add(c)).collect::<Result<Vec<_>>>()?;
-        if let ExprKind::Cast { input, rule, .. } = &expr.kind
-            && cast::is_identity(&input.data_type.ty, &expr.data_type.ty, *rule)
+        if let ExprKind::Cast { input, .. } = &expr.kind
+            && cast::is_identity(&input.data_type.ty, &expr.data_type.ty)
         {
             return Ok(ids[0]);
         }
@@ -157,7 +157,7 @@ impl Graph {
         let (kernel, own_effects, costly) = match &expr.kind {
             ExprKind::Cast { input, rule, zone } => {
                 let from = &input.data_type.ty;
-                (cast::compile(from, to, *rule, zone)?, cast_has_effects(from, to, *rule), false)
+                (cast::compile(from, to, *rule, zone)?, cast_has_effects(from, to), false)
             }
             ExprKind::Compare { op, .. } => (compare::compile(*op, &args)?, false, false),
             ExprKind::Not(_) => (logic::not(), false, false),
@@ -319,7 +319,7 @@ fn in_words(expr: &Expr) -> String {
 }
 
 /// Whether some value of `from` has no counterpart in `to`.
-fn cast_has_effects(from: &SqlType, to: &SqlType, _rule: CastRule) -> bool {
+fn cast_has_effects(from: &SqlType, to: &SqlType) -> bool {
     match (from, to) {
         (SqlType::Null, _) => false,
         (f, t) if f.is_text() => !t.is_text() && !t.is_bytes(),

@@ -247,9 +247,9 @@ fn write_key(out: &mut String, array: &dyn Array, at: usize, ty: &SqlType) {
     let mut key = String::new();
     write_value(&mut key, array, at, ty);
     if key.starts_with('"') {
-        out.push_str(&key)
+        out.push_str(&key);
     } else {
-        write_string(out, &key)
+        write_string(out, &key);
     }
     out.push(':');
 }
@@ -306,7 +306,7 @@ pub(super) fn json_string(args: &[Arg]) -> Result<Kernel> {
 
 /// JSON_OBJECT: keys and values in turn.
 pub(super) fn object(absent_on_null: bool, args: &[Arg]) -> Result<Kernel> {
-    if args.len() % 2 != 0 {
+    if !args.len().is_multiple_of(2) {
         return Err(Error::user("JSON_OBJECT needs a value for every key"));
     }
     let parts: Vec<Part> = args.iter().map(Part::of).collect();

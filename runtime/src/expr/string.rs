@@ -67,8 +67,8 @@ pub(super) fn compile(function: &Function, args: &[Arg], to: &SqlType) -> Result
             }))
         }),
         F::Hex => hex(args),
-        F::StartsWith => compare_bytes(|a, b| a.starts_with(b)),
-        F::EndsWith => compare_bytes(|a, b| a.ends_with(b)),
+        F::StartsWith => compare_bytes(<[u8]>::starts_with),
+        F::EndsWith => compare_bytes(<[u8]>::ends_with),
         F::KeyValue => Box::new(key_value),
         F::ParseUrl => Box::new(parse_url),
         other => return Err(Error::internal(format!("{other:?} is no function of text"))),
@@ -121,9 +121,9 @@ fn case(upper: bool, to: &SqlType) -> Kernel {
             if text.is_ascii() {
                 out.push_str(text);
                 if upper {
-                    out.make_ascii_uppercase()
+                    out.make_ascii_uppercase();
                 } else {
-                    out.make_ascii_lowercase()
+                    out.make_ascii_lowercase();
                 }
                 return true;
             }
@@ -275,9 +275,9 @@ fn initcap(text: &str, out: &mut String) {
     let mut inside = false;
     for c in text.chars() {
         if inside {
-            out.extend(c.to_lowercase())
+            out.extend(c.to_lowercase());
         } else {
-            out.extend(c.to_uppercase())
+            out.extend(c.to_uppercase());
         }
         inside = c.is_alphanumeric();
     }

@@ -28,18 +28,18 @@ use super::value::{binaries, texts};
 use printer::Print;
 
 /// Whether values of `from` are values of `to` as they are.
-pub(super) fn is_identity(from: &SqlType, to: &SqlType, rule: CastRule) -> bool {
+pub(super) fn is_identity(from: &SqlType, to: &SqlType) -> bool {
     use SqlType as T;
     match (from, to) {
         _ if from == to => true,
         (T::Char(n) | T::VarChar(n), T::VarChar(m)) | (T::Binary(n) | T::VarBinary(n), T::VarBinary(m)) => n <= m,
         (T::Timestamp(p), T::Timestamp(q)) | (T::TimestampLtz(p), T::TimestampLtz(q)) => p <= q,
         (T::Time(_), T::Time(_)) => true,
-        (T::Array(a), T::Array(b)) => is_identity(&a.ty, &b.ty, rule),
-        (T::Map(a, b), T::Map(c, d)) => is_identity(&a.ty, &c.ty, rule) && is_identity(&b.ty, &d.ty, rule),
+        (T::Array(a), T::Array(b)) => is_identity(&a.ty, &b.ty),
+        (T::Map(a, b), T::Map(c, d)) => is_identity(&a.ty, &c.ty) && is_identity(&b.ty, &d.ty),
         (T::Row(a), T::Row(b)) => {
             a.len() == b.len()
-                && a.iter().zip(b).all(|(x, y)| x.name == y.name && is_identity(&x.data_type.ty, &y.data_type.ty, rule))
+                && a.iter().zip(b).all(|(x, y)| x.name == y.name && is_identity(&x.data_type.ty, &y.data_type.ty))
         }
         _ => false,
     }
@@ -57,7 +57,7 @@ pub(super) fn compile(from: &SqlType, to: &SqlType, rule: CastRule, zone: &str) 
             let ty = to.to_arrow();
             Box::new(move |call| Ok(new_null_array(&ty, call.rows)))
         }
-        _ if is_identity(from, to, rule) => Box::new(|call| {
+        _ if is_identity(from, to) => Box::new(|call| {
             if call.args[0].constant { call.args[0].expand(call.rows) } else { Ok(Arc::clone(&call.args[0].array)) }
         }),
         (f, t) if f.is_text() && t.is_text() => fit(to.clone()),
