@@ -41,7 +41,7 @@ pub mod reference;
 pub mod segment;
 pub mod storage;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -52,7 +52,7 @@ use tidegate_core::{ChangeBatch, Clock, Error, Result};
 use tokio::sync::watch;
 
 pub use api::{Decided, EpochContents, OpenOptions, Recovered, Reject, RejectKey};
-pub use faulty::FaultyStorage;
+pub use faulty::{Faults, FaultyStorage, storage_from_env};
 pub use header::{JobHeader, OperatorInfo, SavedPosition, SinkInfo, SplitKey};
 pub use recovered::StateReader;
 pub use reference::{Reference, RowsRef, StateRef};

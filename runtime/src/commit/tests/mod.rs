@@ -1,1 +1,6 @@
+//! Store and committers together, against a target in memory.
 
+mod crashes;
+mod levels;
+mod memory;
+mod takeover;
