@@ -60,7 +60,7 @@ pub struct Committers {
     board: Arc<Board>,
     stop: watch::Sender<bool>,
     lanes: JoinSet<()>,
-    publisher: tokio::task::AbortHandle,
+    publisher: tokio::task::JoinHandle<()>,
 }
 
 /// Opens every sink that is not in `opened`, reads all fences, refuses or claims, drains removed
@@ -85,7 +85,7 @@ pub async fn start_committers(
     drain_removed(&context, &targets).await?;
     let publisher = {
         let board = board.clone();
-        tokio::spawn(async move { board.keep_publishing().await }).abort_handle()
+        tokio::spawn(async move { board.keep_publishing().await })
     };
     let mut lanes = JoinSet::new();
     for target in targets.into_iter().filter(|t| !t.view.removed) {
@@ -119,6 +119,8 @@ impl Committers {
         self.stop.send_replace(true);
         while self.lanes.join_next().await.is_some() {}
         self.publisher.abort();
+        // Waited for, so that the directory is free when this returns.
+        let _ = (&mut self.publisher).await;
         self.board.publish();
         let store = self.store.clone();
         let persisted = tokio::task::spawn_blocking(move || store.persist_applied())

@@ -176,7 +176,13 @@ impl Builder {
                             out.push(Consumer::Exchange(exchanges.len()));
                             exchanges.push(self.exchange(target, cut, task));
                         }
-                        (Some(index), None) => out.push(Consumer::Element { index: *index, input: self.input_of(*to, *input) }),
+                        (Some(index), None) => {
+                            let consumer = Consumer::Element { index: *index, input: self.input_of(*to, *input) };
+                            // Calcs that were fused are one consumer, not one each.
+                            if !out.contains(&consumer) {
+                                out.push(consumer);
+                            }
+                        }
                         // A consumer that nothing needs.
                         (None, None) => {}
                     }

@@ -21,7 +21,7 @@ use super::sink::SinkWriter;
 use super::watermarks::NONE;
 
 /// Who takes an element's rows.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Consumer {
     /// A later element of the chain.
     Element {
@@ -172,6 +172,14 @@ impl Chain {
             place: &element.place,
             shared: &mut self.shared,
         })
+    }
+
+    /// An error of what feeds an element, with its place.
+    pub fn locate(&mut self, index: usize, error: Error) -> Error {
+        match self.elements.get(index) {
+            Some(element) => located(error, &element.place, &mut self.shared),
+            None => error,
+        }
     }
 
     fn call(&mut self, index: usize, f: impl FnOnce(&mut dyn Operator, &mut dyn Output) -> Result<()>) -> Result<()> {

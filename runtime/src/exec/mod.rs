@@ -38,3 +38,6 @@ pub mod start;
 pub mod task;
 pub mod values;
 pub mod watermarks;
+
+#[cfg(test)]
+mod tests;

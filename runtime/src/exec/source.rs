@@ -95,8 +95,6 @@ pub struct ScanRun {
     pub reopen: Reopen,
     /// The watermark as last passed on.
     pub forwarded: i64,
-    /// When splits that had nothing are asked next.
-    pub poll_at: Instant,
 }
 
 /// A task fed by splits.
@@ -195,54 +193,42 @@ impl SourceTask {
 impl ScanRun {
     fn step(&mut self, base: &mut TaskBase, limits: &ReadLimits) -> Result<Step> {
         self.take_changes()?;
-        let Some(i) = self.choose() else {
-            self.forward(base)?;
-            let done = self.changes.is_none() && self.splits.iter().all(|s| s.reader.is_none());
-            return Ok(if done { Step::Ended } else { Step::Idle });
-        };
-        let wait = if self.splits.len() == 1 && !self.splits[i].ready { limits.wait } else { Duration::ZERO };
-        let limits = BatchLimits { rows: limits.rows, bytes: limits.bytes, wait };
-        match self.splits[i].read(&limits, &base.events)? {
-            Outcome::Records(read) => {
-                self.records(i, read, base)?;
-                self.forward(base)?;
-                Ok(Step::Read)
-            }
-            Outcome::Nothing => {
-                self.drift.caught_up(self.splits[i].slot);
-                if let Some(w) = &self.watermarks {
-                    w.quiet(self.splits[i].slot);
+        while let Some(i) = self.choose() {
+            let wait = if self.splits.len() == 1 && !self.splits[i].ready { limits.wait } else { Duration::ZERO };
+            let limits = BatchLimits { rows: limits.rows, bytes: limits.bytes, wait };
+            match self.splits[i].read(&limits, &base.events)? {
+                Outcome::Records(read) => {
+                    self.records(i, read, base)?;
+                    self.forward(base)?;
+                    return Ok(Step::Read);
                 }
-                self.forward(base)?;
-                Ok(Step::Idle)
-            }
-            Outcome::Ended => {
-                self.drift.caught_up(self.splits[i].slot);
-                if let (Some(w), false) = (&self.watermarks, self.splits[i].open_ended) {
-                    w.end(self.splits[i].slot);
+                Outcome::Nothing => {
+                    self.drift.caught_up(self.splits[i].slot);
+                    if let Some(w) = &self.watermarks {
+                        w.quiet(self.splits[i].slot);
+                    }
                 }
-                self.forward(base)?;
-                Ok(Step::Read)
+                Outcome::Ended => {
+                    self.drift.caught_up(self.splits[i].slot);
+                    if let (Some(w), false) = (&self.watermarks, self.splits[i].open_ended) {
+                        w.end(self.splits[i].slot);
+                    }
+                }
             }
         }
+        self.forward(base)?;
+        let done = self.changes.is_none() && self.splits.iter().all(|s| s.reader.is_none());
+        Ok(if done { Step::Ended } else { Step::Idle })
     }
 
     /// The split to read next: of those that have records the one that is furthest behind in record
     /// time, now and then one that had none. `None`: all are waiting, ended, or too far ahead.
     fn choose(&mut self) -> Option<usize> {
         let readable = |s: &SplitRun| s.reader.is_some();
-        if Instant::now() >= self.poll_at {
-            let quiet = |s: &SplitRun| readable(s) && !s.ready;
-            let asked = self.splits.iter().position(quiet);
-            if let Some(i) = asked {
-                // Asked in turn: it goes to the end of the line.
-                let last = self.splits.len() - 1;
-                self.splits[i..].rotate_left(1);
-                if !self.splits[..last].iter().any(quiet) {
-                    self.poll_at = Instant::now() + POLL;
-                }
-                return Some(last);
-            }
+        let now = Instant::now();
+        if let Some(i) = self.splits.iter().position(|s| readable(s) && !s.ready && now.duration_since(s.asked) >= POLL) {
+            self.splits[i].asked = now;
+            return Some(i);
         }
         let ready = self.splits.iter().enumerate().filter(|(_, s)| readable(s) && s.ready);
         let (i, next) = ready.min_by_key(|(_, s)| s.last_time)?;
@@ -266,15 +252,16 @@ impl ScanRun {
                     split.last_time = last.timestamp;
                 }
                 let next = raw.next.clone();
-                (self.decoder.messages(raw, standing, &mut base.chain.output(self.element)?)?, next)
+                (self.decoder.messages(raw, standing, &mut base.chain.output(self.element)?), next)
             }
             Read::Rows(rows, next) => {
                 split.metrics.records.fetch_add(rows.len() as u64, Ordering::Relaxed);
                 split.metrics.bytes.fetch_add(rows.rows.get_array_memory_size() as u64, Ordering::Relaxed);
-                (self.decoder.rows(&rows, standing, &mut base.chain.output(self.element)?)?, next)
+                (self.decoder.rows(&rows, standing, &mut base.chain.output(self.element)?), next)
             }
             Read::Nothing | Read::End => return Ok(()),
         };
+        let rows = rows.map_err(|e| base.chain.locate(self.element, e))?;
         if let (Some(w), Some(own)) = (&self.watermarks, rows.own) {
             w.advance(split.slot, own);
             split.metrics.watermark.store(own, Ordering::Relaxed);

@@ -55,7 +55,6 @@ pub fn scan_run(
         changes,
         reopen: Reopen { source: feed.opened.source.clone(), runtime: tokio::runtime::Handle::current() },
         forwarded: NONE,
-        poll_at: Instant::now(),
     })
 }
 

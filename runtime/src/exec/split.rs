@@ -33,6 +33,8 @@ pub struct SplitRun {
     pub span: i64,
     /// The last read gave records, so the next one probably will.
     pub ready: bool,
+    /// When it was last asked.
+    pub asked: Instant,
     /// Counters.
     pub metrics: Arc<SplitMetrics>,
     retry: Option<(Instant, u32)>,
@@ -62,6 +64,7 @@ impl SplitRun {
             last_time: i64::MIN,
             span: 0,
             ready: true,
+            asked: Instant::now(),
             metrics,
             retry: None,
         }

@@ -127,8 +127,9 @@ impl Inner {
     }
     fn refresh(&mut self) -> i64 {
         let ended = !self.slots.is_empty() && self.slots.iter().all(|s| s.state == Liveness::Ended);
-        // While every split that has not ended is idle the watermark stays where it is.
-        let next = if ended { END } else { self.min(None).unwrap_or(NONE) };
+        // Where every split that has not ended is idle nothing is held back: the furthest counts.
+        let furthest = || self.slots.iter().map(|s| s.watermark).max().unwrap_or(NONE);
+        let next = if ended { END } else { self.min(None).unwrap_or_else(furthest) };
         self.now = self.now.max(next);
         self.now
     }
@@ -164,11 +165,12 @@ mod tests {
     }
 
     #[test]
-    fn all_idle_stands_still() {
+    fn all_idle_is_where_the_furthest_came() {
         let w = Watermarks::new(Some(Duration::ZERO), NONE);
-        let a = w.add("a", NONE);
+        let (a, b) = (w.add("a", NONE), w.add("b", NONE));
         w.advance(a, 7);
-        assert_eq!(w.quiet(a), 7);
+        assert_eq!(w.quiet(a), NONE);
+        assert_eq!(w.quiet(b), 7);
     }
 
     #[test]

@@ -1,0 +1,8 @@
+//! Tests of execution as a whole.
+
+mod doubles;
+mod graphs;
+mod jobs;
+mod panics;
+mod plans;
+mod windows;

@@ -1,0 +1,123 @@
+//! Event time through whole jobs.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tidegate_core::SystemClock;
+use tidegate_core::split::Bound;
+use tidegate_plan::Op;
+
+use super::doubles::{Target, Topic, World};
+use super::plans::PlanBuilder;
+use crate::exec::source::ReadLimits;
+use crate::job::{Job, JobOptions};
+
+fn plan(delay: i64, idle: Option<i64>) -> Arc<tidegate_plan::Plan> {
+    let mut b = PlanBuilder::new(Some(delay));
+    if let (Op::Scan(scan), Some(_)) = (&mut b.plan.nodes[0].op, idle)
+        && let Some(e) = scan.event_time.as_mut()
+    {
+        e.idle_timeout_ms = idle;
+    }
+    let counted = b.window(0, 1_000);
+    let kept = b.calc(counted, &[0, 1]);
+    b.sink("out", &[kept], &[]);
+    Arc::new(b.plan)
+}
+
+fn world(partitions: usize) -> (Arc<World>, Arc<Topic>, Arc<Target>) {
+    let (topic, target) = (Topic::new(partitions), Arc::new(Target::default()));
+    let world = World {
+        topics: BTreeMap::from([("src".to_owned(), topic.clone())]),
+        targets: BTreeMap::from([("out".to_owned(), target.clone())]),
+    };
+    (Arc::new(world), topic, target)
+}
+
+fn push(topic: &Topic, partition: usize, k: i64, t: i64) {
+    topic.push(partition, t, format!(r#"{{"k":{k},"v":0,"t":{t}}}"#));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn lateness_does_not_depend_on_the_size_of_batches() {
+    let mut seen = Vec::new();
+    for rows in [1, 7, 8192] {
+        let (world, topic, target) = world(1);
+        let mut random = 12_345u64;
+        for i in 0..3_000i64 {
+            random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+            let disorder = (random >> 33) as i64 % 900;
+            push(&topic, 0, i % 3, i * 7 - disorder);
+        }
+        let dir = tempfile::tempdir().unwrap();
+        let options = JobOptions {
+            tasks: Some(1 + (rows % 2) as u32),
+            until: Some(Bound::Latest),
+            limits: ReadLimits { rows, ..ReadLimits::default() },
+            ..JobOptions::new("job", dir.path(), Arc::new(SystemClock))
+        };
+        let job = Job::start(plan(100, None), world, options).await.unwrap();
+        let summary = job.wait().await.unwrap();
+        let counted: i64 = target.rows().iter().filter_map(|(_, r)| r[1]).sum();
+        assert!(summary.progress.late > 0);
+        assert_eq!(counted as u64 + summary.progress.late, 3_000, "counted + late = input");
+        seen.push((target.multiset(), summary.progress.late));
+    }
+    assert_eq!(seen[0], seen[1]);
+    assert_eq!(seen[0], seen[2]);
+}
+
+async fn until(what: &str, mut done: impl FnMut() -> bool) {
+    for _ in 0..2000 {
+        if done() {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    panic!("never happened: {what}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_silent_split_holds_windows_unless_it_may_be_idle() {
+    for (idle, tasks) in [(Some(50), 1), (Some(50), 2), (None, 1)] {
+        let (world, topic, target) = world(2);
+        for t in 0..50 {
+            push(&topic, 0, 1, t * 100);
+        }
+        let dir = tempfile::tempdir().unwrap();
+        let mut plan = tidegate_plan::Plan::clone(&plan(0, idle));
+        plan.settings.checkpoint_interval_ms = 20;
+        let options = JobOptions { tasks: Some(tasks), ..JobOptions::new("job", dir.path(), Arc::new(SystemClock)) };
+        let job = Job::start(Arc::new(plan), world, options).await.unwrap();
+        if idle.is_some() {
+            // 4.9 s is the newest: four windows are complete.
+            until("four windows", || target.rows().len() == 4).await;
+        } else {
+            tokio::time::sleep(Duration::from_millis(200)).await;
+            assert!(target.rows().is_empty());
+            assert_eq!(job.progress().sources[0].held_by.as_ref().map(|h| h.0.as_str()), Some("src-1"));
+        }
+        job.stop();
+        assert!(!job.wait().await.unwrap().ended);
+        assert_eq!(target.rows().len(), if idle.is_some() { 4 } else { 0 }, "open windows stay in state");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_window_goes_on_after_a_stop() {
+    let (world, topic, target) = world(1);
+    let dir = tempfile::tempdir().unwrap();
+    let options = || JobOptions { tasks: Some(1), ..JobOptions::new("job", dir.path(), Arc::new(SystemClock)) };
+    for round in 0..3 {
+        push(&topic, 0, 1, 100 + round);
+        let job = Job::start(plan(0, None), world.clone(), options()).await.unwrap();
+        until("reading", || job.progress().rows_read == 1).await;
+        job.stop();
+        job.wait().await.unwrap();
+    }
+    let bounded = JobOptions { until: Some(Bound::Latest), ..options() };
+    let job = Job::start(plan(0, None), world, bounded).await.unwrap();
+    job.wait().await.unwrap();
+    assert_eq!(target.multiset(), vec![vec![Some(1), Some(3)]]);
+}
