@@ -58,8 +58,9 @@ impl Log {
             for record in records {
                 let partition =
                     record.partition.or_else(|| record.key.map(|k| partition_of(k, n))).unwrap_or_else(|| {
-                        writer.turn = writer.turn.wrapping_add(1);
-                        writer.turn % n
+                        let turn = writer.turn;
+                        writer.turn = (turn + 1) % n;
+                        turn
                     });
                 pending.push(shared, partition, &record)?;
             }

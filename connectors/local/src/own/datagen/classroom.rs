@@ -73,7 +73,7 @@ const EVENTS: usize = 7;
 const SUBJECTS: [&str; 3] = ["科目ID_1_数学", "科目ID_2_语文", "科目ID_3_英语"];
 const MONTHS: [&str; 12] = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
 /// Orders of which each gets its four changes in four rounds before the next begin.
-const ORDERS: u64 = 1024;
+const ORDERS: u64 = 256;
 
 impl Classroom {
     /// Writes message `n`'s key, if it has one, and the message.
