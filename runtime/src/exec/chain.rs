@@ -78,6 +78,9 @@ pub struct Shared {
     pub located: bool,
 }
 
+/// Persists what changed in one operator's state and adds the references.
+pub type Save<'a> = &'a mut dyn FnMut(&str, Vec<RecordBatch>, &mut Ack) -> Result<()>;
+
 /// The operators of one task.
 pub struct Chain {
     /// In topological order.
@@ -140,7 +143,7 @@ impl Chain {
     ///
     /// # Errors
     /// Of the state directory.
-    pub fn snapshot(&mut self, ack: &mut Ack, save: &mut dyn FnMut(&str, Vec<RecordBatch>, &mut Ack) -> Result<()>) -> Result<()> {
+    pub fn snapshot(&mut self, ack: &mut Ack, save: Save<'_>) -> Result<()> {
         for element in &mut self.elements {
             let batches = match &mut element.work {
                 Work::Operator(op) => op.snapshot()?,

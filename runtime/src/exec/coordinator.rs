@@ -145,7 +145,6 @@ impl Coordinator {
         let mut contents = EpochContents { epoch: self.epoch, final_: then == Then::End, ..EpochContents::default() };
         self.refused(&mut contents)?;
         let barrier = Barrier { epoch: self.epoch, then };
-        self.limit.told.store(false, Ordering::Relaxed);
         self.control.ask(barrier, then == Then::Continue && self.store.over_pending_limit());
         Ok(InFlight { barrier, contents, acks: 0 })
     }
@@ -182,6 +181,8 @@ impl Coordinator {
         contents.positions = self.positions.clone();
         contents.watermarks = self.watermarks.clone();
         self.store.decide(contents).await?;
+        // Only now: until then the open epoch's size still counts what has just been decided.
+        self.limit.told.store(false, Ordering::Relaxed);
         self.epoch += 1;
         self.decided.store(self.epoch, Ordering::Relaxed);
         Ok(())

@@ -77,6 +77,6 @@ impl Exchange {
 
     fn to(&self, target: usize, batch: Batch) -> Result<()> {
         let (inbox, channel) = &self.targets[target];
-        inbox.send(*channel, Message::Batch(batch))
+        inbox.send(*channel, Message::Batch(Box::new(batch)))
     }
 }

@@ -17,7 +17,7 @@ pub const CHANNEL_BYTES: usize = 4 << 20;
 #[derive(Debug, Clone)]
 pub enum Message {
     /// Rows.
-    Batch(Batch),
+    Batch(Box<Batch>),
     /// No row at or below this time (ms) will be in time any more.
     Watermark(i64),
     /// Everything before belongs to the epoch that this ends.

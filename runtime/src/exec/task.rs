@@ -113,7 +113,7 @@ impl InboxTask {
                 Received::Nothing => self.base.tick(true)?,
                 Received::Message(channel, Message::Batch(batch)) => {
                     let (element, input) = self.feeds[channel];
-                    self.base.chain.process(element, input, batch)?;
+                    self.base.chain.process(element, input, *batch)?;
                     self.base.tick(false)?;
                 }
                 Received::Message(channel, Message::Watermark(watermark)) => {

@@ -313,3 +313,52 @@ async fn queries_answer_with_rows_and_with_changes() {
     let (_, changes) = query_changes(plan, world, Arc::new(SystemClock), None, None).await.unwrap();
     assert!(changes.iter().map(tidegate_core::ChangeBatch::len).sum::<usize>() >= 10);
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn discarded_rows_are_counted_and_the_job_ends() {
+    let dir = tempfile::tempdir().unwrap();
+    let (world, topic) = world(1, &[]);
+    fill(&topic, 0, 5_000, 7);
+    let summary = run(&append_plan(), &world, bounded(dir.path(), 2)).await.unwrap();
+    assert!(summary.ended);
+    assert_eq!(summary.progress.inserts[0].rows, 5_000);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn inserts_come_and_go() {
+    let dir = tempfile::tempdir().unwrap();
+    let (world, topic) = world(1, &["a", "b"]);
+    let plan = |a: bool, b: bool| {
+        let mut p = PlanBuilder::new(None);
+        let grouped = p.group(0, 0, 1);
+        let picked = p.calc(0, &[0, 1]);
+        if a {
+            p.sink("a", &[grouped], &[0]);
+        }
+        if b {
+            p.sink("b", &[picked], &[]);
+        }
+        Arc::new(p.plan)
+    };
+    async fn step(plan: Arc<Plan>, world: &Arc<World>, options: JobOptions, rows: u64) -> Result<Vec<String>> {
+        let job = Job::start(plan, world.clone(), options).await?;
+        until("reading", || job.progress().rows_read == rows).await;
+        job.stop();
+        job.wait().await?;
+        Ok(job.messages())
+    }
+    fill(&topic, 0, 100, 7);
+    step(plan(true, false), &world, options(dir.path(), 1), 100).await.unwrap();
+    fill(&topic, 100, 200, 7);
+    let said = step(plan(true, true), &world, options(dir.path(), 2), 100).await.unwrap().join("\n");
+    assert!(said.contains("sink b is new: it starts with empty state at the current positions"), "{said}");
+    assert_eq!(world.targets["a"].table(1), expected_groups(200, 7));
+    assert_eq!(world.targets["b"].rows().len(), 100);
+    fill(&topic, 200, 300, 7);
+    let refused = step(plan(false, true), &world, options(dir.path(), 1), 100).await.unwrap_err().to_string();
+    assert!(refused.contains("allow-dropped-state"), "{refused}");
+    let dropped = JobOptions { allow_dropped_state: true, ..options(dir.path(), 1) };
+    step(plan(false, true), &world, dropped, 100).await.unwrap();
+    assert_eq!(world.targets["b"].rows().len(), 200);
+    assert_eq!(world.targets["a"].table(1), expected_groups(200, 7));
+}

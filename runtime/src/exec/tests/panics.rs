@@ -29,8 +29,8 @@ fn batch(rows: i64) -> Batch {
 #[test]
 fn a_held_channel_holds_back_nobody_else() {
     let inbox = Inbox::new(2);
-    inbox.send(0, Message::Batch(batch(1))).unwrap();
-    inbox.send(1, Message::Batch(batch(2))).unwrap();
+    inbox.send(0, Message::Batch(Box::new(batch(1)))).unwrap();
+    inbox.send(1, Message::Batch(Box::new(batch(2)))).unwrap();
     inbox.hold(0);
     let Received::Message(1, _) = inbox.receive(Duration::ZERO) else { panic!("channel 1 was free") };
     let Received::Nothing = inbox.receive(Duration::ZERO) else { panic!("channel 0 is held") };
@@ -42,11 +42,11 @@ fn a_held_channel_holds_back_nobody_else() {
 fn a_full_channel_blocks_rows_but_no_barrier_and_closing_frees_it() {
     let inbox = Inbox::new(1);
     let large = batch(CHANNEL_BYTES as i64 / 8 + 1);
-    inbox.send(0, Message::Batch(large.clone())).unwrap();
+    inbox.send(0, Message::Batch(Box::new(large.clone()))).unwrap();
     inbox.send(0, Message::Watermark(3)).unwrap();
     let blocked = {
         let inbox = inbox.clone();
-        std::thread::spawn(move || inbox.send(0, Message::Batch(large)))
+        std::thread::spawn(move || inbox.send(0, Message::Batch(Box::new(large))))
     };
     std::thread::sleep(Duration::from_millis(20));
     assert!(!blocked.is_finished());
