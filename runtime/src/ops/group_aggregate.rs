@@ -33,11 +33,6 @@ pub struct GroupAggregate {
     per_row: bool,
     ttl: i64,
     ctx: OperatorContext,
-    /// Marks groups already met in this batch.
-    met: Vec<u64>,
-    round: u64,
-    /// Groups that have not emitted yet.
-    fresh: Vec<bool>,
     /// Groups that lost their last row in this batch; removed at its end, if they still have none.
     gone: Vec<u32>,
     sweep_at: u32,
@@ -76,9 +71,6 @@ impl GroupAggregate {
             per_row: !plan.settings.mini_batch,
             ttl: plan.settings.state_ttl_ms,
             ctx,
-            met: Vec::new(),
-            round: 0,
-            fresh: Vec::new(),
             gone: Vec::new(),
             sweep_at: 0,
             reported: 0,
@@ -86,12 +78,10 @@ impl GroupAggregate {
     }
 
     fn meet(&mut self, ids: &[u32], offset: usize) -> Touched {
-        self.round += 1;
-        self.met.resize(self.groups.keys().table().bound().max(self.met.len()), 0);
+        self.groups.start_round();
         let mut out = Touched::default();
         for (i, id) in ids.iter().enumerate() {
-            if self.met[*id as usize] != self.round {
-                self.met[*id as usize] = self.round;
+            if self.groups.meet(*id) {
                 out.groups.push(*id);
                 out.rows.push((offset + i) as u32);
             }
@@ -101,13 +91,11 @@ impl GroupAggregate {
 
     /// The end of the longest run from `start` in which no group occurs twice.
     fn run_end(&mut self, ids: &[u32], start: usize) -> usize {
-        self.round += 1;
-        self.met.resize(self.groups.keys().table().bound().max(self.met.len()), 0);
+        self.groups.start_round();
         for (i, id) in ids.iter().enumerate().skip(start) {
-            if self.met[*id as usize] == self.round {
+            if !self.groups.meet(*id) {
                 return i;
             }
-            self.met[*id as usize] = self.round;
         }
         ids.len()
     }
@@ -129,7 +117,7 @@ impl GroupAggregate {
         let mut new: Vec<bool> = if self.retract {
             touched.groups.iter().map(|g| self.groups.count(*g) == 0).collect()
         } else {
-            touched.groups.iter().map(|g| std::mem::take(&mut self.fresh[*g as usize])).collect()
+            touched.groups.iter().map(|g| self.groups.take_fresh(*g)).collect()
         };
         if self.ttl > 0 {
             self.expire(&touched, &mut new, now);
@@ -246,12 +234,8 @@ impl Operator for GroupAggregate {
         let retract = retractions(&batch.change);
         let columns = batch.change.rows.columns();
         let keys = project(columns, &self.keys);
-        let (mut ids, mut made) = (Vec::with_capacity(rows), Vec::new());
-        self.groups.intern(&keys, rows, &mut ids, &mut made)?;
-        self.fresh.resize(self.groups.keys().table().bound().max(self.fresh.len()), false);
-        for id in made {
-            self.fresh[id as usize] = true;
-        }
+        let mut ids = Vec::with_capacity(rows);
+        self.groups.intern(&keys, rows, &mut ids, &mut Vec::new())?;
         let mut part = Part { columns, retract: retract.as_deref(), ids: &ids, offset: 0, rows };
         while part.offset < rows {
             let end = if self.per_row { self.run_end(&ids, part.offset) } else { rows };

@@ -13,27 +13,27 @@ use super::codec::EncodedRows;
 #[derive(Debug, Default)]
 pub struct ByteTable {
     table: HashTable<Slot>,
+    /// For each entry its length (u32, little endian) and its bytes.
     arena: Vec<u8>,
-    spans: Vec<Span>,
+    /// Where each id's entry starts.
+    starts: Vec<usize>,
     free: Vec<u32>,
     dead: usize,
     state: RandomState,
+    hashes: Vec<u32>,
+    found: Vec<Option<(u32, usize)>>,
 }
 
+/// The start stands here too, so that a look-up touches the slot and the bytes and nothing else.
 #[derive(Debug, Clone, Copy)]
 struct Slot {
     hash: u32,
     id: u32,
-}
-
-#[derive(Debug, Clone, Copy)]
-struct Span {
     start: usize,
-    len: u32,
 }
 
-/// Length of a span that belongs to no entry.
-const FREE: u32 = u32::MAX;
+/// Start of an id that belongs to no entry.
+const FREE: usize = usize::MAX;
 /// Below this many bytes the arena is not worth compacting.
 const COMPACT_FROM: usize = 1 << 16;
 
@@ -41,6 +41,12 @@ const COMPACT_FROM: usize = 1 << 16;
 /// as both, and make most comparisons of unequal keys unnecessary.
 fn spread(hash: u32) -> u64 {
     u64::from(hash) | u64::from(hash) << 32
+}
+
+fn entry_at(arena: &[u8], start: usize) -> &[u8] {
+    let head = &arena[start..start + 4];
+    let length = u32::from_le_bytes([head[0], head[1], head[2], head[3]]) as usize;
+    &arena[start + 4..start + 4 + length]
 }
 
 impl ByteTable {
@@ -60,54 +66,55 @@ impl ByteTable {
     }
     /// All ids are below this.
     pub fn bound(&self) -> usize {
-        self.spans.len()
+        self.starts.len()
     }
     /// Whether an id is in use.
     pub fn is_live(&self, id: u32) -> bool {
-        self.spans[id as usize].len != FREE
+        self.starts[id as usize] != FREE
     }
     /// The bytes of an id in use.
     pub fn bytes(&self, id: u32) -> &[u8] {
-        let span = self.spans[id as usize];
-        debug_assert!(span.len != FREE);
-        &self.arena[span.start..span.start + span.len as usize]
+        entry_at(&self.arena, self.starts[id as usize])
     }
     /// The ids in use.
     pub fn ids(&self) -> impl Iterator<Item = u32> + '_ {
-        (0..self.spans.len() as u32).filter(|id| self.is_live(*id))
+        (0..self.starts.len() as u32).filter(|id| self.is_live(*id))
     }
     /// The id of an entry, if there is one.
     pub fn find(&self, bytes: &[u8]) -> Option<u32> {
         let hash = self.hash(bytes);
-        self.table.find(spread(hash), |s| s.hash == hash && self.bytes(s.id) == bytes).map(|s| s.id)
+        let same = |s: &Slot| s.hash == hash && entry_at(&self.arena, s.start) == bytes;
+        self.table.find(spread(hash), same).map(|s| s.id)
     }
     /// The id of an entry, made where there is none; the flag says that it was made.
     pub fn intern(&mut self, bytes: &[u8]) -> (u32, bool) {
-        let hash = self.hash(bytes);
-        let ByteTable { table, arena, spans, free, .. } = self;
-        let same = |s: &Slot| {
-            let span = spans[s.id as usize];
-            s.hash == hash && &arena[span.start..span.start + span.len as usize] == bytes
-        };
+        self.intern_hashed(bytes, self.hash(bytes))
+    }
+    fn intern_hashed(&mut self, bytes: &[u8], hash: u32) -> (u32, bool) {
+        let ByteTable { table, arena, starts, free, .. } = self;
+        let same = |s: &Slot| s.hash == hash && entry_at(arena, s.start) == bytes;
         match table.entry(spread(hash), same, |s| spread(s.hash)) {
             Entry::Occupied(entry) => (entry.get().id, false),
             Entry::Vacant(entry) => {
-                let span = Span { start: arena.len(), len: bytes.len() as u32 };
+                let start = arena.len();
+                arena.extend_from_slice(&(bytes.len() as u32).to_le_bytes());
                 arena.extend_from_slice(bytes);
                 let id = if let Some(id) = free.pop() {
-                    spans[id as usize] = span;
+                    starts[id as usize] = start;
                     id
                 } else {
-                    spans.push(span);
-                    (spans.len() - 1) as u32
+                    starts.push(start);
+                    (starts.len() - 1) as u32
                 };
-                entry.insert(Slot { hash, id });
+                entry.insert(Slot { hash, id, start });
                 (id, true)
             }
         }
     }
     /// Interns encoded rows, all or the selected ones: their ids go to `ids`, in order, and those
     /// that were made also to `made`.
+    ///
+    /// Three short loops instead of one, so that the processor waits for many rows' memory at once.
     pub fn intern_rows(
         &mut self,
         rows: &EncodedRows,
@@ -115,26 +122,40 @@ impl ByteTable {
         ids: &mut Vec<u32>,
         made: &mut Vec<u32>,
     ) {
-        let mut one = |table: &mut Self, row: usize| {
-            let (id, new) = table.intern(rows.row(row));
-            ids.push(id);
-            if new {
-                made.push(id);
+        let n = selected.map_or(rows.len(), <[u32]>::len);
+        let row = |i: usize| rows.row(selected.map_or(i, |s| s[i] as usize));
+        let (mut hashes, mut found) = (std::mem::take(&mut self.hashes), std::mem::take(&mut self.found));
+        hashes.clear();
+        hashes.extend((0..n).map(|i| self.hash(row(i))));
+        found.clear();
+        found.extend(
+            hashes.iter().map(|hash| self.table.find(spread(*hash), |s| s.hash == *hash).map(|s| (s.id, s.start))),
+        );
+        ids.reserve(n);
+        for (i, (hash, found)) in hashes.iter().zip(&found).enumerate() {
+            match found {
+                Some((id, start)) if entry_at(&self.arena, *start) == row(i) => ids.push(*id),
+                // New, made by an earlier row of this batch, or another key of the same hash.
+                _ => {
+                    let (id, new) = self.intern_hashed(row(i), *hash);
+                    ids.push(id);
+                    if new {
+                        made.push(id);
+                    }
+                }
             }
-        };
-        match selected {
-            None => (0..rows.len()).for_each(|i| one(self, i)),
-            Some(selected) => selected.iter().for_each(|i| one(self, *i as usize)),
         }
+        (self.hashes, self.found) = (hashes, found);
     }
     /// Removes an entry in use; its id will be used again.
     pub fn remove(&mut self, id: u32) {
-        let hash = self.hash(self.bytes(id));
+        let bytes = self.bytes(id);
+        let (hash, length) = (self.hash(bytes), bytes.len());
         if let Ok(entry) = self.table.find_entry(spread(hash), |s| s.id == id) {
             entry.remove();
         }
-        self.dead += self.spans[id as usize].len as usize;
-        self.spans[id as usize] = Span { start: 0, len: FREE };
+        self.dead += length + 4;
+        self.starts[id as usize] = FREE;
         self.free.push(id);
         if self.dead > COMPACT_FROM && self.dead * 2 > self.arena.len() {
             self.compact();
@@ -142,10 +163,14 @@ impl ByteTable {
     }
     fn compact(&mut self) {
         let mut arena = Vec::with_capacity(self.arena.len() - self.dead);
-        for span in self.spans.iter_mut().filter(|s| s.len != FREE) {
-            let start = arena.len();
-            arena.extend_from_slice(&self.arena[span.start..span.start + span.len as usize]);
-            span.start = start;
+        for start in self.starts.iter_mut().filter(|s| **s != FREE) {
+            let bytes = entry_at(&self.arena, *start);
+            *start = arena.len();
+            arena.extend_from_slice(&(bytes.len() as u32).to_le_bytes());
+            arena.extend_from_slice(bytes);
+        }
+        for slot in self.table.iter_mut() {
+            slot.start = self.starts[slot.id as usize];
         }
         self.arena = arena;
         self.dead = 0;

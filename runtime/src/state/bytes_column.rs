@@ -1,68 +1,121 @@
-//! One byte string a group in a shared arena: replacing a value allocates nothing.
+//! One byte string or NULL a group: short ones in place, longer ones in a shared arena. Replacing a
+//! value allocates nothing.
 
 /// Byte strings by dense index.
 #[derive(Debug, Default)]
 pub struct BytesColumn {
     arena: Vec<u8>,
-    spans: Vec<Span>,
+    cells: Vec<Cell>,
     dead: usize,
 }
 
-#[derive(Debug, Clone, Copy, Default)]
-struct Span {
-    start: usize,
+/// Up to [`INLINE`] bytes in place; longer: where they start (u64) and how much room is there (u32).
+#[derive(Debug, Clone, Copy)]
+struct Cell {
     len: u32,
-    room: u32,
+    data: [u8; INLINE],
 }
 
+const INLINE: usize = 12;
+const NULL: u32 = u32::MAX;
+const EMPTY: Cell = Cell { len: NULL, data: [0; INLINE] };
 const COMPACT_FROM: usize = 1 << 16;
 
+impl Cell {
+    fn is_outside(self) -> bool {
+        self.len != NULL && self.len as usize > INLINE
+    }
+    fn start(self) -> usize {
+        let d = self.data;
+        u64::from_le_bytes([d[0], d[1], d[2], d[3], d[4], d[5], d[6], d[7]]) as usize
+    }
+    fn room(self) -> usize {
+        let d = self.data;
+        if self.is_outside() { u32::from_le_bytes([d[8], d[9], d[10], d[11]]) as usize } else { 0 }
+    }
+    fn outside(len: usize, start: usize, room: usize) -> Cell {
+        let mut data = [0; INLINE];
+        data[..8].copy_from_slice(&(start as u64).to_le_bytes());
+        data[8..].copy_from_slice(&(room as u32).to_le_bytes());
+        Cell { len: len as u32, data }
+    }
+    fn inline(value: &[u8]) -> Cell {
+        let mut data = [0; INLINE];
+        data[..value.len()].copy_from_slice(value);
+        Cell { len: value.len() as u32, data }
+    }
+}
+
 impl BytesColumn {
-    /// Makes indices below `n` valid; new ones are empty.
+    /// Makes indices below `n` valid; new ones are NULL.
     pub fn grow(&mut self, n: usize) {
-        if n > self.spans.len() {
-            self.spans.resize(n, Span::default());
+        if n > self.cells.len() {
+            self.cells.resize(n, EMPTY);
         }
     }
-    /// The value at an index.
+    /// Whether there is a value at an index.
+    pub fn is_valid(&self, i: u32) -> bool {
+        self.cells[i as usize].len != NULL
+    }
+    /// The value at an index; NULL is empty.
     pub fn get(&self, i: u32) -> &[u8] {
-        let span = self.spans[i as usize];
-        &self.arena[span.start..span.start + span.len as usize]
+        let cell = &self.cells[i as usize];
+        match cell.len {
+            NULL => &[],
+            len if len as usize <= INLINE => &cell.data[..len as usize],
+            len => &self.arena[cell.start()..cell.start() + len as usize],
+        }
     }
     /// Replaces a value.
     pub fn set(&mut self, i: u32, value: &[u8]) {
-        let span = &mut self.spans[i as usize];
-        if value.len() > span.room as usize {
-            self.dead += span.room as usize;
-            *span = Span { start: self.arena.len(), len: 0, room: value.len() as u32 };
-            self.arena.resize(self.arena.len() + value.len(), 0);
+        let cell = &mut self.cells[i as usize];
+        let room = cell.room();
+        if value.len() <= INLINE {
+            *cell = Cell::inline(value);
+            self.dead += room;
+        } else if value.len() <= room {
+            let start = cell.start();
+            cell.len = value.len() as u32;
+            self.arena[start..start + value.len()].copy_from_slice(value);
+        } else {
+            *cell = Cell::outside(value.len(), self.arena.len(), value.len());
+            self.arena.extend_from_slice(value);
+            self.dead += room;
         }
-        span.len = value.len() as u32;
-        self.arena[span.start..span.start + value.len()].copy_from_slice(value);
         self.compact_if_worth_it();
     }
-    /// Adds bytes to the end of a value.
+    /// Adds bytes to the end of a value; NULL is empty.
     pub fn append(&mut self, i: u32, more: &[u8]) {
-        let span = self.spans[i as usize];
-        let len = span.len as usize + more.len();
-        if len > span.room as usize {
-            let room = len.next_power_of_two();
-            let start = self.arena.len();
-            self.arena.resize(start + room, 0);
-            self.arena.copy_within(span.start..span.start + span.len as usize, start);
-            self.dead += span.room as usize;
-            self.spans[i as usize] = Span { start, len: span.len, room: room as u32 };
+        let cell = self.cells[i as usize];
+        let old = self.get(i).len();
+        let len = old + more.len();
+        if len <= INLINE {
+            let cell = &mut self.cells[i as usize];
+            cell.data[old..len].copy_from_slice(more);
+            cell.len = len as u32;
+            return;
         }
-        let span = &mut self.spans[i as usize];
-        let at = span.start + span.len as usize;
+        if len > cell.room() {
+            let (start, room) = (self.arena.len(), len.next_power_of_two());
+            if cell.is_outside() {
+                self.arena.extend_from_within(cell.start()..cell.start() + old);
+            } else {
+                self.arena.extend_from_slice(&cell.data[..old]);
+            }
+            self.arena.resize(start + room, 0);
+            self.dead += cell.room();
+            self.cells[i as usize] = Cell::outside(len, start, room);
+        }
+        let cell = &mut self.cells[i as usize];
+        cell.len = len as u32;
+        let at = cell.start() + old;
         self.arena[at..at + more.len()].copy_from_slice(more);
-        span.len = len as u32;
         self.compact_if_worth_it();
     }
-    /// Empties a value and gives its room back.
+    /// Makes a value NULL and gives its room back.
     pub fn clear(&mut self, i: u32) {
-        self.dead += self.spans[i as usize].room as usize;
-        self.spans[i as usize] = Span::default();
+        self.dead += self.cells[i as usize].room();
+        self.cells[i as usize] = EMPTY;
         self.compact_if_worth_it();
     }
     fn compact_if_worth_it(&mut self) {
@@ -70,10 +123,10 @@ impl BytesColumn {
             return;
         }
         let mut arena = Vec::with_capacity(self.arena.len() - self.dead);
-        for span in &mut self.spans {
-            let start = arena.len();
-            arena.extend_from_slice(&self.arena[span.start..span.start + span.room as usize]);
-            span.start = start;
+        for cell in self.cells.iter_mut().filter(|c| c.is_outside()) {
+            let (start, room) = (arena.len(), cell.room());
+            arena.extend_from_slice(&self.arena[cell.start()..cell.start() + room]);
+            *cell = Cell::outside(cell.len as usize, start, room);
         }
         self.arena = arena;
         self.dead = 0;

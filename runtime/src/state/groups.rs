@@ -31,9 +31,8 @@ pub struct Groups {
     entries: bool,
     /// Rows in each group, where rows can be taken back.
     counts: Option<Vec<i64>>,
-    touched: Vec<i64>,
-    persisted: Vec<bool>,
-    dirty: Vec<bool>,
+    marks: Vec<Mark>,
+    round: u32,
     dirty_list: Vec<u32>,
     removed: Vec<Removed>,
     sequence: u64,
@@ -46,6 +45,16 @@ struct Removed {
     key: Vec<u8>,
     part: i32,
     entry: Vec<u8>,
+}
+
+/// What is known of a group besides its aggregates; together, because it is looked at together.
+#[derive(Debug, Clone, Copy, Default)]
+struct Mark {
+    touched: i64,
+    round: u32,
+    persisted: bool,
+    dirty: bool,
+    fresh: bool,
 }
 
 impl Removed {
@@ -79,9 +88,8 @@ impl Groups {
             aggregates,
             entries,
             counts: retract.then(Vec::new),
-            touched: Vec::new(),
-            persisted: Vec::new(),
-            dirty: Vec::new(),
+            marks: Vec::new(),
+            round: 0,
             dirty_list: Vec::new(),
             removed: Vec::new(),
             sequence: 0,
@@ -119,7 +127,23 @@ impl Groups {
     }
     /// When a group was last touched (ms).
     pub fn touched(&self, group: u32) -> i64 {
-        self.touched[group as usize]
+        self.marks[group as usize].touched
+    }
+    /// Starts a round in which [`Groups::meet`] says whether a group has been met.
+    pub fn start_round(&mut self) {
+        if self.round == u32::MAX {
+            self.marks.iter_mut().for_each(|m| m.round = 0);
+            self.round = 0;
+        }
+        self.round += 1;
+    }
+    /// Meets a group; true for the first time in this round.
+    pub fn meet(&mut self, group: u32) -> bool {
+        std::mem::replace(&mut self.marks[group as usize].round, self.round) != self.round
+    }
+    /// Whether the group was made since it was last asked.
+    pub fn take_fresh(&mut self, group: u32) -> bool {
+        std::mem::take(&mut self.marks[group as usize].fresh)
     }
 
     /// The groups of the rows of `columns`, made where needed; made ones also go to `made`.
@@ -129,6 +153,9 @@ impl Groups {
     pub fn intern(&mut self, columns: &[ArrayRef], rows: usize, ids: &mut Vec<u32>, made: &mut Vec<u32>) -> Result<()> {
         self.keys.intern(columns, rows, ids, made)?;
         self.grow();
+        for id in made {
+            self.marks[*id as usize].fresh = true;
+        }
         Ok(())
     }
     /// The same for rows encoded in [`Form::Key`], all or the selected ones.
@@ -150,10 +177,8 @@ impl Groups {
     }
     fn grow(&mut self) {
         let n = self.keys.table().bound();
-        if n > self.dirty.len() {
-            self.dirty.resize(n, false);
-            self.persisted.resize(n, false);
-            self.touched.resize(n, 0);
+        if n > self.marks.len() {
+            self.marks.resize(n, Mark::default());
             if let Some(counts) = &mut self.counts {
                 counts.resize(n, 0);
             }
@@ -199,9 +224,9 @@ impl Groups {
     }
     /// Marks a group as changed now.
     pub fn touch(&mut self, group: u32, now: i64) {
-        self.touched[group as usize] = now;
-        if !self.dirty[group as usize] {
-            self.dirty[group as usize] = true;
+        let mark = &mut self.marks[group as usize];
+        mark.touched = now;
+        if !std::mem::replace(&mut mark.dirty, true) {
             self.dirty_list.push(group);
         }
     }
@@ -231,9 +256,9 @@ impl Groups {
     }
     /// Empties a group without removing it.
     pub fn reset(&mut self, group: u32) {
-        let Groups { keys, aggregates, persisted, removed, counts, .. } = self;
+        let Groups { keys, aggregates, marks, removed, counts, .. } = self;
         let key = keys.table().bytes(group);
-        let persisted = persisted[group as usize];
+        let persisted = marks[group as usize].persisted;
         aggregates.clear(group, |part, entry| {
             if persisted {
                 removed.push(Removed { key: key.to_vec(), part, entry });
@@ -246,11 +271,10 @@ impl Groups {
     /// Removes a group.
     pub fn remove(&mut self, group: u32) {
         self.reset(group);
-        if self.persisted[group as usize] {
+        if self.marks[group as usize].persisted {
             self.removed.push(Removed { key: self.keys.table().bytes(group).to_vec(), part: GROUP, entry: Vec::new() });
         }
-        self.persisted[group as usize] = false;
-        self.dirty[group as usize] = false;
+        self.marks[group as usize] = Mark::default();
         self.keys.remove(group);
     }
 
@@ -266,7 +290,7 @@ impl Groups {
             out.push(self.entry_batch(&entries, true)?);
         }
         let list = std::mem::take(&mut self.dirty_list);
-        let dirty: Vec<u32> = list.into_iter().filter(|g| std::mem::take(&mut self.dirty[*g as usize])).collect();
+        let dirty: Vec<u32> = list.into_iter().filter(|g| std::mem::take(&mut self.marks[*g as usize].dirty)).collect();
         let changes = self.aggregates.take_changes();
         for chunk in dirty.chunks(SNAPSHOT_ROWS) {
             out.push(self.group_batch(chunk)?);
@@ -290,7 +314,7 @@ impl Groups {
             }
         }
         for group in dirty {
-            self.persisted[group as usize] = true;
+            self.marks[group as usize].persisted = true;
         }
         Ok(out)
     }
@@ -301,11 +325,11 @@ impl Groups {
     /// # Errors
     /// Where the state is broken.
     pub fn into_deletions(mut self) -> Result<Vec<RecordBatch>> {
-        if self.removed.is_empty() && !self.persisted.contains(&true) {
+        if self.removed.is_empty() && !self.marks.iter().any(|m| m.persisted) {
             return Ok(Vec::new());
         }
         for group in self.ids() {
-            if self.persisted[group as usize] {
+            if self.marks[group as usize].persisted {
                 self.remove(group);
             }
         }
@@ -335,7 +359,7 @@ impl Groups {
         if let Some(counts) = &self.counts {
             columns.push(Arc::new(Int64Array::from_iter_values(groups.iter().map(|g| counts[*g as usize]))));
         }
-        columns.push(Arc::new(Int64Array::from_iter_values(groups.iter().map(|g| self.touched[*g as usize]))));
+        columns.push(Arc::new(Int64Array::from_iter_values(groups.iter().map(|g| self.touched(*g)))));
         columns.push(Arc::new(BooleanArray::from(vec![false; n])));
         self.batch(columns)
     }
@@ -391,7 +415,7 @@ impl Groups {
                 (true, GROUP) => {
                     self.load_groups(&std::mem::take(&mut groups), &std::mem::take(&mut group_rows).into(), columns)?;
                     if let Some(group) = self.keys.find(key) {
-                        self.persisted[group as usize] = false;
+                        self.marks[group as usize].persisted = false;
                         self.remove(group);
                     }
                 }
@@ -407,7 +431,7 @@ impl Groups {
                 (false, part) => {
                     let group = self.intern_one(key);
                     let value = columns[self.value_column()].as_binary::<i32>().value(row);
-                    self.persisted[group as usize] = true;
+                    self.marks[group as usize].persisted = true;
                     self.aggregates.load_entry(
                         group,
                         part,
@@ -449,8 +473,8 @@ impl Groups {
             at += 1;
         }
         for (group, touched) in groups.iter().zip(take(at)?.as_primitive::<Int64Type>().values()) {
-            self.touched[*group as usize] = *touched;
-            self.persisted[*group as usize] = true;
+            let mark = &mut self.marks[*group as usize];
+            (mark.touched, mark.persisted) = (*touched, true);
         }
         Ok(())
     }

@@ -15,6 +15,7 @@ use super::physical::{self, BytesView, Kind, View, kind};
 #[derive(Debug)]
 pub struct Values {
     ty: DataType,
+    /// Unused where the values are bytes, which have their own NULL.
     valid: Vec<bool>,
     store: Store,
 }
@@ -73,6 +74,10 @@ impl Values {
     }
     /// Makes groups below `n` valid; new ones are NULL.
     pub fn grow(&mut self, n: usize) {
+        if let Store::Bytes(v) = &mut self.store {
+            v.grow(n);
+            return;
+        }
         if n <= self.valid.len() {
             return;
         }
@@ -81,24 +86,33 @@ impl Values {
             Store::I64(v) => v.resize(n, 0),
             Store::I128(v) => v.resize(n, 0),
             Store::F64(v) => v.resize(n, 0.0),
-            Store::Bytes(v) => v.grow(n),
+            Store::Bytes(_) => {}
         }
     }
     /// Whether a group has a value.
     pub fn is_valid(&self, group: u32) -> bool {
-        self.valid[group as usize]
+        match &self.store {
+            Store::Bytes(b) => b.is_valid(group),
+            _ => self.valid[group as usize],
+        }
     }
     /// Makes a group's value NULL.
     pub fn clear(&mut self, group: u32) {
-        self.valid[group as usize] = false;
-        if let Store::Bytes(b) = &mut self.store {
-            b.clear(group);
+        match &mut self.store {
+            Store::Bytes(b) => b.clear(group),
+            _ => self.valid[group as usize] = false,
         }
     }
     /// Puts row `row` of `input` into a group.
     pub fn set(&mut self, group: u32, input: &Input<'_>, row: usize) {
+        if input.is_null(row) {
+            self.clear(group);
+            return;
+        }
         let g = group as usize;
-        self.valid[g] = !input.is_null(row);
+        if let Some(valid) = self.valid.get_mut(g) {
+            *valid = true;
+        }
         match (&mut self.store, input) {
             (Store::I64(v), Input::Flat(View::I64(a), _)) => v[g] = a[row],
             (Store::I128(v), Input::Flat(View::I128(a), _)) => v[g] = a[row],
@@ -110,7 +124,13 @@ impl Values {
     }
     /// Copies a group's value to another group.
     pub fn copy(&mut self, to: u32, from: u32) {
-        self.valid[to as usize] = self.valid[from as usize];
+        if !self.is_valid(from) {
+            self.clear(to);
+            return;
+        }
+        if let Some(valid) = self.valid.get_mut(to as usize) {
+            *valid = true;
+        }
         match &mut self.store {
             Store::I64(v) => v[to as usize] = v[from as usize],
             Store::I128(v) => v[to as usize] = v[from as usize],
@@ -146,7 +166,6 @@ impl Values {
     pub fn append_bytes(&mut self, group: u32, more: &[u8]) {
         if let Store::Bytes(v) = &mut self.store {
             v.append(group, more);
-            self.valid[group as usize] = true;
         }
     }
     /// The bytes of a text value.
@@ -161,7 +180,7 @@ impl Values {
     /// # Errors
     /// Where the state is broken.
     pub fn column(&self, groups: &[u32]) -> Result<ArrayRef> {
-        let valid: Vec<bool> = groups.iter().map(|g| self.valid[*g as usize]).collect();
+        let valid: Vec<bool> = groups.iter().map(|g| self.is_valid(*g)).collect();
         let nulls = physical::nulls(&valid);
         match &self.store {
             Store::I64(v) => physical::from_i64(groups.iter().map(|g| v[*g as usize]).collect(), nulls, &self.ty),
