@@ -14,8 +14,16 @@ pub fn explain(plan: &Plan) -> String {
     let s = &plan.settings;
     line(&mut out, 0, &format!("dialect: {} ({})", s.dialect, s.dialect_reason));
     line(&mut out, 0, &format!("zone: {}", s.zone));
-    let ttl = if s.state_ttl_ms == 0 { "state kept for ever".to_owned() } else { format!("state kept {}", duration(s.state_ttl_ms)) };
-    line(&mut out, 0, &format!("epoch every {}, {ttl}, bad rows: {}", duration(s.checkpoint_interval_ms), on_error(plan)));
+    let ttl = if s.state_ttl_ms == 0 {
+        "state kept for ever".to_owned()
+    } else {
+        format!("state kept {}", duration(s.state_ttl_ms))
+    };
+    line(
+        &mut out,
+        0,
+        &format!("epoch every {}, {ttl}, bad rows: {}", duration(s.checkpoint_interval_ms), on_error(plan)),
+    );
     let consumers = plan.consumers();
     line(&mut out, 0, "");
     line(&mut out, 0, "sources");
@@ -38,13 +46,21 @@ pub fn explain(plan: &Plan) -> String {
     }
     if let Some(q) = plan.query {
         line(&mut out, 0, "");
-        line(&mut out, 0, &format!("result: #{q}, {} columns, changes {}", plan.nodes[q].columns.len(), plan.nodes[q].changes));
+        line(
+            &mut out,
+            0,
+            &format!("result: #{q}, {} columns, changes {}", plan.nodes[q].columns.len(), plan.nodes[q].changes),
+        );
     }
     if !plan.warnings.is_empty() {
         line(&mut out, 0, "");
         line(&mut out, 0, "warnings");
         for w in &plan.warnings {
-            let place = if w.span.is_known() { format!(" (line {}, column {})", w.span.line, w.span.column) } else { String::new() };
+            let place = if w.span.is_known() {
+                format!(" (line {}, column {})", w.span.line, w.span.column)
+            } else {
+                String::new()
+            };
             line(&mut out, 1, &format!("{}: {}{place}", w.code, w.message));
         }
     }
@@ -171,7 +187,9 @@ fn operator(out: &mut String, plan: &Plan, id: NodeId, node: &Node, readers: usi
                 line(out, 2, &format!("{text} {}", c.data_type));
             }
             if let Op::WindowAggregate { window, .. } = &node.op {
-                let by = window.time.map_or("processing time".to_owned(), |t| format!("event time {}", input.get(t).cloned().unwrap_or_default()));
+                let by = window.time.map_or("processing time".to_owned(), |t| {
+                    format!("event time {}", input.get(t).cloned().unwrap_or_default())
+                });
                 let zone = if window.zone.is_empty() { String::new() } else { format!(", zone {}", window.zone) };
                 line(out, 2, &format!("window {} by {by}{zone}", window_text(&window.kind)));
             }
@@ -187,7 +205,11 @@ fn operator(out: &mut String, plan: &Plan, id: NodeId, node: &Node, readers: usi
 fn keeps_state(op: &Op) -> bool {
     matches!(
         op,
-        Op::GroupAggregate { .. } | Op::WindowAggregate { .. } | Op::Deduplicate { .. } | Op::TopN { .. } | Op::Normalize { .. }
+        Op::GroupAggregate { .. }
+            | Op::WindowAggregate { .. }
+            | Op::Deduplicate { .. }
+            | Op::TopN { .. }
+            | Op::Normalize { .. }
     )
 }
 
@@ -245,7 +267,11 @@ fn changes(sink: &Sink) -> String {
         SinkChanges::All => "takes every change with its kind",
         SinkChanges::RetractFlag => "every change is a row with `retract`: true adds, false takes back",
     };
-    let kept = if sink.materialize { "; contending rows are kept, because the key of the changes is not the sink's" } else { "" };
+    let kept = if sink.materialize {
+        "; contending rows are kept, because the key of the changes is not the sink's"
+    } else {
+        ""
+    };
     format!("{how}{kept}")
 }
 
@@ -278,7 +304,9 @@ pub(crate) fn expr(e: &Expr, input: &[String]) -> String {
             format!("{} {}LIKE {}", x(a), if *negated { "NOT " } else { "" }, x(pattern))
         }
         ExprKind::Field { input: a, index } => match &a.data_type.ty {
-            tidegate_core::SqlType::Row(fields) => format!("{}.{}", x(a), fields.get(*index).map_or("?", |f| f.name.as_str())),
+            tidegate_core::SqlType::Row(fields) => {
+                format!("{}.{}", x(a), fields.get(*index).map_or("?", |f| f.name.as_str()))
+            }
             _ => x(a),
         },
         ExprKind::Json(call) => {
@@ -295,8 +323,12 @@ pub(crate) fn expr(e: &Expr, input: &[String]) -> String {
 
 fn literal(v: &tidegate_core::Scalar, e: &Expr) -> String {
     match (v, &e.data_type.ty) {
-        (tidegate_core::Scalar::Decimal(d), tidegate_core::SqlType::Decimal(_, s)) => crate::bind::literal::decimal_text(*d, *s),
-        (tidegate_core::Scalar::Int(ms), tidegate_core::SqlType::IntervalDayTime) => format!("INTERVAL {}", duration(*ms)),
+        (tidegate_core::Scalar::Decimal(d), tidegate_core::SqlType::Decimal(_, s)) => {
+            crate::bind::literal::decimal_text(*d, *s)
+        }
+        (tidegate_core::Scalar::Int(ms), tidegate_core::SqlType::IntervalDayTime) => {
+            format!("INTERVAL {}", duration(*ms))
+        }
         _ => v.to_string(),
     }
 }

@@ -1,7 +1,7 @@
 //! Flink, Blink and UFlink SQL to a typed plan. No I/O.
 
 pub mod ast;
-mod bind;
+pub mod bind;
 pub mod catalog;
 pub mod dialect;
 mod explain;

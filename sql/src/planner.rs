@@ -98,7 +98,8 @@ pub fn check_script(text: &str, options: &PlanOptions<'_>) -> Result<Option<Plan
 
 fn on_own_stack<T: Send>(work: impl FnOnce() -> Result<T, Vec<Error>> + Send) -> Result<T, Vec<Error>> {
     std::thread::scope(|scope| {
-        let thread = std::thread::Builder::new().name("sql-planner".to_owned()).stack_size(STACK).spawn_scoped(scope, work);
+        let thread =
+            std::thread::Builder::new().name("sql-planner".to_owned()).stack_size(STACK).spawn_scoped(scope, work);
         match thread.map(std::thread::ScopedJoinHandle::join) {
             Ok(Ok(result)) => result,
             Ok(Err(_)) => Err(vec![Error::internal("the planner failed on this script")]),
@@ -115,6 +116,8 @@ struct Planner<'a> {
     errors: Vec<Error>,
     /// Names whose declaration failed: what refers to them is not reported again.
     broken: BTreeSet<String>,
+    /// Planning for `query`.
+    looking: bool,
 }
 
 /// What a statement set became.
@@ -140,32 +143,59 @@ impl<'a> Planner<'a> {
                 errors.push(e.at(s.span));
             }
         }
-        Ok(Planner { options, script, settings, catalog, errors, broken })
+        Ok(Planner { options, script, settings, catalog, errors, broken, looking: false })
     }
 
     fn env(&self) -> Env {
-        Env { dialect: self.settings.dialect(), zone: self.settings.plan.zone.clone(), legacy_cast: self.settings.legacy_cast }
+        Env {
+            dialect: self.settings.dialect(),
+            zone: self.settings.plan.zone.clone(),
+            legacy_cast: self.settings.legacy_cast,
+            looking: self.looking,
+        }
     }
 
     fn has_work(&self) -> bool {
         self.script.statements.iter().any(|s| {
-            matches!(s.kind, StatementKind::Insert(_) | StatementKind::StatementSet(_) | StatementKind::Query(_) | StatementKind::Explain(_))
+            matches!(
+                s.kind,
+                StatementKind::Insert(_)
+                    | StatementKind::StatementSet(_)
+                    | StatementKind::Query(_)
+                    | StatementKind::Explain(_)
+            )
         })
     }
 
     fn script(mut self) -> Result<Planned, Vec<Error>> {
         let (mut inserts, mut queries, mut explain) = (Vec::new(), Vec::new(), false);
-        collect(&self.script.statements.iter().map(|s| &s.kind).collect::<Vec<_>>(), &mut inserts, &mut queries, &mut explain);
+        collect(
+            &self.script.statements.iter().map(|s| &s.kind).collect::<Vec<_>>(),
+            &mut inserts,
+            &mut queries,
+            &mut explain,
+        );
         let inserts: Vec<Insert> = inserts.into_iter().cloned().collect();
         let queries: Vec<Query> = queries.into_iter().cloned().collect();
         if inserts.is_empty() && queries.is_empty() && self.errors.is_empty() {
-            return Err(vec![Error::user("the script has no INSERT").help("add INSERT INTO target SELECT …; tables alone do nothing")]);
+            return Err(vec![
+                Error::user("the script has no INSERT")
+                    .help("add INSERT INTO target SELECT …; tables alone do nothing"),
+            ]);
         }
         if let (Some(q), false) = (queries.first(), inserts.is_empty()) {
-            return Err(vec![Error::user("a bare SELECT beside INSERTs").at(q.span).help("write INSERT INTO … before it, or run it with `query`")]);
+            return Err(vec![
+                Error::user("a bare SELECT beside INSERTs")
+                    .at(q.span)
+                    .help("write INSERT INTO … before it, or run it with `query`"),
+            ]);
         }
         if let Some(second) = queries.get(1) {
-            return Err(vec![Error::user("more than one bare SELECT").at(second.span).help("a job writes tables: INSERT INTO … SELECT …")]);
+            return Err(vec![
+                Error::user("more than one bare SELECT")
+                    .at(second.span)
+                    .help("a job writes tables: INSERT INTO … SELECT …"),
+            ]);
         }
         let bound = self.bind(&inserts, queries.first());
         self.declarations_into_errors();
@@ -173,7 +203,9 @@ impl<'a> Planner<'a> {
     }
 
     fn query_text(mut self, text: &str) -> Result<Planned, Vec<Error>> {
-        let bare_name = !text.trim().is_empty() && text.trim().chars().all(|c| c.is_alphanumeric() || matches!(c, '_' | '.' | '`'));
+        self.looking = true;
+        let bare_name =
+            !text.trim().is_empty() && text.trim().chars().all(|c| c.is_alphanumeric() || matches!(c, '_' | '.' | '`'));
         let text = if bare_name { format!("SELECT * FROM {}", text.trim()) } else { text.to_owned() };
         let query = parse::parse_query(&text).map_err(|e| vec![e])?;
         let bound = self.bind(&[], Some(&query));
@@ -222,7 +254,11 @@ impl<'a> Planner<'a> {
     /// Adds errors that are not about broken declarations and not yet known.
     fn report(&mut self, found: Vec<Error>) {
         for e in found {
-            let about_broken = e.message().strip_prefix("there is no table or view '").and_then(|m| m.strip_suffix('\'')).is_some_and(|n| self.broken.contains(&n.to_lowercase()));
+            let about_broken = e
+                .message()
+                .strip_prefix("there is no table or view '")
+                .and_then(|m| m.strip_suffix('\''))
+                .is_some_and(|n| self.broken.contains(&n.to_lowercase()));
             let known = self.errors.iter().any(|k| k.message() == e.message() && k.span() == e.span());
             if !about_broken && !known {
                 self.errors.push(e);
@@ -346,9 +382,12 @@ impl<'a> Planner<'a> {
                     if let Some(own) = &t.own.dead_letter {
                         match &name {
                             Some(other) if other.text != own.text => {
-                                return Err(Error::user(format!("two dead-letter tables: '{}' and '{}'", other.text, own.text))
-                                    .at(own.span)
-                                    .help("a job has one"));
+                                return Err(Error::user(format!(
+                                    "two dead-letter tables: '{}' and '{}'",
+                                    other.text, own.text
+                                ))
+                                .at(own.span)
+                                .help("a job has one"));
                             }
                             _ => name = Some(own.clone()),
                         }
@@ -370,7 +409,8 @@ impl<'a> Planner<'a> {
 
 /// The visible columns of a bare query, as its own relation.
 fn visible(graph: &mut Graph, r: &Relation) -> (Option<RelId>, Vec<Column>) {
-    let outputs: Vec<_> = r.outputs().into_iter().zip(&r.scope.columns).filter(|(_, c)| !c.hidden).map(|(o, _)| o).collect();
+    let outputs: Vec<_> =
+        r.outputs().into_iter().zip(&r.scope.columns).filter(|(_, c)| !c.hidden).map(|(o, _)| o).collect();
     let columns = outputs.iter().map(|(e, n, _)| Column::new(n.clone(), e.data_type.clone())).collect();
     let rel = graph.calc(r.rel, None, outputs, Span::default());
     (Some(rel), columns)
@@ -386,7 +426,12 @@ fn inferred(script: &Script, options: &PlanOptions<'_>) -> Result<Inferred> {
     crate::dialect::infer(script, options.registry)
 }
 
-fn collect<'s>(statements: &[&'s StatementKind], inserts: &mut Vec<&'s Insert>, queries: &mut Vec<&'s Query>, explain: &mut bool) {
+fn collect<'s>(
+    statements: &[&'s StatementKind],
+    inserts: &mut Vec<&'s Insert>,
+    queries: &mut Vec<&'s Query>,
+    explain: &mut bool,
+) {
     for s in statements {
         match s {
             StatementKind::Insert(i) => inserts.push(i),

@@ -16,9 +16,16 @@ fn golden() -> Option<PathBuf> {
 
 /// Planning answers where Flink only answers, or fails, when the row is computed.
 fn fails_later(answer: &str) -> bool {
-    ["ClassCastException", "TableRuntimeException", "NumberFormatException", "DateTimeParseException", "ArithmeticException", "TableException"]
-        .iter()
-        .any(|e| answer.contains(e))
+    [
+        "ClassCastException",
+        "TableRuntimeException",
+        "NumberFormatException",
+        "DateTimeParseException",
+        "ArithmeticException",
+        "TableException",
+    ]
+    .iter()
+    .any(|e| answer.contains(e))
 }
 
 #[test]
@@ -65,5 +72,10 @@ fn types_and_refusals_are_flinks() {
     }
     let total = same + different.len();
     println!("{same} of {total} equal\n{}", different.join("\n"));
-    assert!(total > 100 && different.len() * 20 <= total, "{} of {total} differ:\n{}", different.len(), different.join("\n"));
+    assert!(
+        total > 100 && different.len() * 20 <= total,
+        "{} of {total} differ:\n{}",
+        different.len(),
+        different.join("\n")
+    );
 }

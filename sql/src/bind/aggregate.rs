@@ -68,8 +68,25 @@ pub(crate) fn is_aggregate(name: &str) -> bool {
 
 /// The names of aggregate functions.
 pub(crate) const NAMES: &[&str] = &[
-    "COUNT", "SUM", "SUM0", "AVG", "MIN", "MAX", "FIRST_VALUE", "LAST_VALUE", "LISTAGG", "CONCAT_AGG", "STDDEV",
-    "STDDEV_POP", "STDDEV_SAMP", "VARIANCE", "VAR_POP", "VAR_SAMP", "ARRAY_AGG", "COLLECT", "APPROX_COUNT_DISTINCT",
+    "COUNT",
+    "SUM",
+    "SUM0",
+    "AVG",
+    "MIN",
+    "MAX",
+    "FIRST_VALUE",
+    "LAST_VALUE",
+    "LISTAGG",
+    "CONCAT_AGG",
+    "STDDEV",
+    "STDDEV_POP",
+    "STDDEV_SAMP",
+    "VARIANCE",
+    "VAR_POP",
+    "VAR_SAMP",
+    "ARRAY_AGG",
+    "COLLECT",
+    "APPROX_COUNT_DISTINCT",
 ];
 
 /// Whether an expression contains an aggregate call outside OVER.
@@ -148,7 +165,9 @@ fn call_of(b: &mut ExprBinder<'_>, env: &Env, name: &str, f: &sp::Function, span
         return Ok(build(AggregateFunction::CountAll, vec![], SqlType::BigInt, false));
     };
     if matches!(x.data_type.ty, SqlType::Null) && name != "COUNT" {
-        return Err(Error::user(format!("{name} of a bare NULL")).at(span).help("give the NULL a type: CAST(NULL AS BIGINT)"));
+        return Err(Error::user(format!("{name} of a bare NULL"))
+            .at(span)
+            .help("give the NULL a type: CAST(NULL AS BIGINT)"));
     }
     let ty = x.data_type.ty.clone();
     let call = match name {
@@ -163,7 +182,8 @@ fn call_of(b: &mut ExprBinder<'_>, env: &Env, name: &str, f: &sp::Function, span
             build(function, vec![x], ty, n)
         }
         "FIRST_VALUE" | "LAST_VALUE" => {
-            let function = if name == "FIRST_VALUE" { AggregateFunction::FirstValue } else { AggregateFunction::LastValue };
+            let function =
+                if name == "FIRST_VALUE" { AggregateFunction::FirstValue } else { AggregateFunction::LastValue };
             build(function, args.clone(), ty, true)
         }
         "LISTAGG" | "CONCAT_AGG" => {
@@ -330,7 +350,14 @@ pub(crate) fn window_helper(b: &mut ExprBinder<'_>, name: &str, f: &sp::Function
     out
 }
 
-fn helper_column(aggregates: &Aggregates, window: &str, part: &str, args: Result<Vec<Expr>>, name: &str, span: Span) -> Result<Expr> {
+fn helper_column(
+    aggregates: &Aggregates,
+    window: &str,
+    part: &str,
+    args: Result<Vec<Expr>>,
+    name: &str,
+    span: Span,
+) -> Result<Expr> {
     let args = args?;
     let matches = |w: &&GroupWindow| w.name == window && w.args == args;
     let Some(w) = aggregates.window.as_ref().filter(matches) else {

@@ -20,7 +20,9 @@ pub(crate) fn explicit(env: &Env, input: Expr, target: &SqlType, try_cast: bool)
     if !allowed(env, &from, target) {
         let e = Error::user(format!("a {from} cannot be cast to {target}")).at(span);
         return Err(match (from.is_numeric(), target.is_timestamp()) {
-            (true, true) => e.help("use TO_TIMESTAMP_LTZ(number, 0) for seconds or TO_TIMESTAMP_LTZ(number, 3) for milliseconds"),
+            (true, true) => {
+                e.help("use TO_TIMESTAMP_LTZ(number, 0) for seconds or TO_TIMESTAMP_LTZ(number, 3) for milliseconds")
+            }
             _ => e,
         });
     }
@@ -58,11 +60,8 @@ fn retag(input: Expr, target: SqlType) -> Expr {
     }
     let rule = CastRule { on_error: OnCastError::Null, flavor: tidegate_core::scan::CastFlavor::Blink };
     let (span, nullable) = (input.span, input.data_type.nullable);
-    Expr::new(
-        ExprKind::Cast { input: Box::new(input), rule, zone: String::new() },
-        DataType { ty: target, nullable },
-    )
-    .at(span)
+    Expr::new(ExprKind::Cast { input: Box::new(input), rule, zone: String::new() }, DataType { ty: target, nullable })
+        .at(span)
 }
 
 /// An implicit conversion to a type; the nullability is the input's. No node where the layout is
@@ -92,17 +91,15 @@ fn node(env: &Env, input: Expr, target: SqlType, nullable: bool, rule: CastRule)
         // The same bytes: only the declared length changes. A bare column keeps its own node.
         return match input.kind {
             ExprKind::Literal(_) => Expr { data_type, ..input },
-            _ => Expr::new(
-                ExprKind::Cast { input: Box::new(input), rule, zone: String::new() },
-                data_type,
-            )
-            .at(span)
-            .without_noop_cast(),
+            _ => Expr::new(ExprKind::Cast { input: Box::new(input), rule, zone: String::new() }, data_type)
+                .at(span)
+                .without_noop_cast(),
         };
     }
     if let ExprKind::Literal(value) = &input.kind {
         if let Some(folded) = fold(value, &input.data_type.ty, &data_type.ty) {
-            return Expr::literal(folded, data_type).at(span);
+            let nullable = if env.is_flink() { data_type.nullable } else { folded.is_null() };
+            return Expr::literal(folded, data_type.with_nullable(nullable)).at(span);
         }
     }
     let zone = if needs_zone(&input.data_type.ty, &data_type.ty) { env.zone.clone() } else { String::new() };
@@ -183,7 +180,9 @@ pub(crate) fn storable(env: &Env, from: &SqlType, to: &SqlType) -> bool {
     match (from, to) {
         (a, b) if a.is_text() && b.is_text() => true,
         (a, b) if a.is_bytes() && b.is_bytes() => true,
-        (T::Timestamp(_), T::Timestamp(_)) | (T::TimestampLtz(_), T::TimestampLtz(_)) | (T::Time(_), T::Time(_)) => true,
+        (T::Timestamp(_), T::Timestamp(_)) | (T::TimestampLtz(_), T::TimestampLtz(_)) | (T::Time(_), T::Time(_)) => {
+            true
+        }
         (T::Timestamp(_), T::TimestampLtz(_) | T::Date) | (T::TimestampLtz(_), T::Timestamp(_) | T::Date) => true,
         (T::Date, T::Timestamp(_) | T::TimestampLtz(_)) => true,
         (T::Array(a), T::Array(b)) => storable(env, &a.ty, &b.ty),

@@ -117,7 +117,9 @@ fn number_with_text(env: &Env, op: Option<CompareOp>, left: Expr, right: Expr, s
         let (number, text) = if l.is_numeric() { (l, &right) } else { (r, &left) };
         let e = Error::user(format!("a {number} cannot be compared with a text")).at(span);
         return Err(match &text.kind {
-            ExprKind::Literal(Scalar::Text(t)) if t.parse::<f64>().is_ok() => e.help(format!("write the number without quotes: {t}")),
+            ExprKind::Literal(Scalar::Text(t)) if t.parse::<f64>().is_ok() => {
+                e.help(format!("write the number without quotes: {t}"))
+            }
             _ => e.help(format!("write CAST(… AS {number}), or TRY_CAST to get NULL for texts that are no number")),
         });
     }

@@ -12,6 +12,9 @@ pub(crate) struct Env {
     pub zone: String,
     /// `table.exec.legacy-cast-behaviour`
     pub legacy_cast: bool,
+    /// A bounded look at tables, in place of a job: also tables that a job could only write or look
+    /// up are read.
+    pub looking: bool,
 }
 
 impl Env {

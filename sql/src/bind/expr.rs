@@ -142,7 +142,10 @@ impl<'a> ExprBinder<'a> {
                     .at(span)
                     .help("sub-queries work in FROM"))
             }
-            other => Err(Error::user(format!("this form of expression is not supported: {}", shortened(&other.to_string()))).at(span)),
+            other => {
+                Err(Error::user(format!("this form of expression is not supported: {}", shortened(&other.to_string())))
+                    .at(span))
+            }
         }
     }
 
@@ -363,7 +366,14 @@ impl<'a> ExprBinder<'a> {
         Ok(if negated { Expr::new(ExprKind::Not(Box::new(both)), data_type).at(span) } else { both })
     }
 
-    fn like(&mut self, e: &sp::Expr, pattern: &sp::Expr, escape: Option<&sp::ValueWithSpan>, negated: bool, span: Span) -> Result<Expr> {
+    fn like(
+        &mut self,
+        e: &sp::Expr,
+        pattern: &sp::Expr,
+        escape: Option<&sp::ValueWithSpan>,
+        negated: bool,
+        span: Span,
+    ) -> Result<Expr> {
         let input = self.text(e, "LIKE")?;
         let pattern = self.text(pattern, "LIKE")?;
         let escape = match escape.map(|v| &v.value) {
@@ -395,7 +405,13 @@ impl<'a> ExprBinder<'a> {
         cast::explicit(self.env, input.at(span), &target.ty, try_cast)
     }
 
-    fn case(&mut self, operand: Option<&sp::Expr>, conditions: &[sp::CaseWhen], otherwise: Option<&sp::Expr>, span: Span) -> Result<Expr> {
+    fn case(
+        &mut self,
+        operand: Option<&sp::Expr>,
+        conditions: &[sp::CaseWhen],
+        otherwise: Option<&sp::Expr>,
+        span: Span,
+    ) -> Result<Expr> {
         let operand = operand.map(|o| self.bind(o)).transpose()?;
         let mut branches = Vec::with_capacity(conditions.len());
         for w in conditions {
@@ -521,7 +537,10 @@ pub(crate) fn arithmetic(env: &Env, op: Arithmetic, left: Expr, right: Expr, spa
     }
     let blink_division = !env.is_flink() && op == Arithmetic::Divide && l.is_integer() && r.is_integer();
     let result = if blink_division { SqlType::Double } else { arithmetic_type(op, &l, &r) };
-    let nullable = nullable || left.data_type.nullable || right.data_type.nullable || (op == Arithmetic::Divide && !env.is_flink());
+    let nullable = nullable
+        || left.data_type.nullable
+        || right.data_type.nullable
+        || (op == Arithmetic::Divide && !env.is_flink());
     let operand = |e: Expr, own: &SqlType| match (&result, own) {
         (SqlType::Decimal(..), SqlType::Decimal(..)) => e,
         (SqlType::Decimal(..), t) => match super::types::as_decimal(t) {
@@ -565,9 +584,9 @@ fn shift(env: &Env, op: Arithmetic, time: Expr, interval: Expr, span: Span) -> R
         t if t.is_timestamp() || matches!(t, SqlType::Date | SqlType::Time(_)) => time,
         t if t.is_text() && !env.is_flink() => cast::implicit_or_null(env, time, &env.timestamp()),
         t => {
-            return Err(Error::user(format!("an interval cannot be added to a {t}"))
-                .at(span)
-                .help("intervals go with TIMESTAMP, TIMESTAMP_LTZ and DATE; numbers of milliseconds take plain numbers"));
+            return Err(Error::user(format!("an interval cannot be added to a {t}")).at(span).help(
+                "intervals go with TIMESTAMP, TIMESTAMP_LTZ and DATE; numbers of milliseconds take plain numbers",
+            ));
         }
     };
     let function = if op == Arithmetic::Add { Function::AddInterval } else { Function::SubtractInterval };

@@ -57,7 +57,11 @@ pub(crate) fn bind(
             Err(e) => errors.push(e),
         }
     }
-    let having = match s.having.as_ref().map(|h| ExprBinder::with_aggregates(b.env, &input.scope, "HAVING", &mut aggregates).boolean(h)) {
+    let having = match s
+        .having
+        .as_ref()
+        .map(|h| ExprBinder::with_aggregates(b.env, &input.scope, "HAVING", &mut aggregates).boolean(h))
+    {
         None => None,
         Some(Ok(h)) => Some(h),
         Some(Err(e)) => {
@@ -87,7 +91,9 @@ fn bind_item(env: &Env, input: &Relation, item: &Item<'_>, aggregates: &mut Aggr
 
 fn grouping(env: &Env, input: &Relation, s: &sp::Select, span: Span) -> Result<Grouping> {
     let list = match &s.group_by {
-        sp::GroupByExpr::All(_) => return Err(Error::user("GROUP BY ALL is not supported").at(span).help("write the expressions out")),
+        sp::GroupByExpr::All(_) => {
+            return Err(Error::user("GROUP BY ALL is not supported").at(span).help("write the expressions out"));
+        }
         sp::GroupByExpr::Expressions(_, modifiers) if !modifiers.is_empty() => return Err(grouping_sets(span)),
         sp::GroupByExpr::Expressions(list, _) => list,
     };
@@ -124,13 +130,17 @@ fn grouping(env: &Env, input: &Relation, s: &sp::Select, span: Span) -> Result<G
 }
 
 fn grouping_sets(span: Span) -> Error {
-    Error::user("GROUPING SETS, CUBE and ROLLUP are not supported").at(span).help("write one INSERT for each grouping; they share one read of the source")
+    Error::user("GROUPING SETS, CUBE and ROLLUP are not supported")
+        .at(span)
+        .help("write one INSERT for each grouping; they share one read of the source")
 }
 
 fn key(env: &Env, input: &Relation, e: &sp::Expr, s: &sp::Select) -> Result<Expr> {
     if let sp::Expr::Value(v) = e {
         if matches!(v.value, sp::Value::Number(..)) {
-            return Err(Error::user("GROUP BY takes expressions, not positions").at(span_of(e)).help("repeat the expression of the select list"));
+            return Err(Error::user("GROUP BY takes expressions, not positions")
+                .at(span_of(e))
+                .help("repeat the expression of the select list"));
         }
     }
     let bound = ExprBinder::new(env, &input.scope, "GROUP BY").bind(e).map_err(|err| alias_hint(err, e, s))?;
@@ -144,11 +154,17 @@ fn key(env: &Env, input: &Relation, e: &sp::Expr, s: &sp::Select) -> Result<Expr
 fn alias_hint(err: Error, e: &sp::Expr, s: &sp::Select) -> Error {
     let sp::Expr::Identifier(id) = e else { return err };
     let written = s.projection.iter().find_map(|item| match item {
-        sp::SelectItem::ExprWithAlias { expr, alias } if alias.value.eq_ignore_ascii_case(&id.value) => Some(expr.to_string()),
+        sp::SelectItem::ExprWithAlias { expr, alias } if alias.value.eq_ignore_ascii_case(&id.value) => {
+            Some(expr.to_string())
+        }
         _ => None,
     });
     match written {
-        Some(sql) => err.help(format!("'{}' is a name of the select list; GROUP BY needs its expression: {}", id.value, super::expr::shortened(&sql))),
+        Some(sql) => err.help(format!(
+            "'{}' is a name of the select list; GROUP BY needs its expression: {}",
+            id.value,
+            super::expr::shortened(&sql)
+        )),
         None => err,
     }
 }
@@ -186,7 +202,8 @@ fn build(
 ) -> Many<Relation> {
     let names: Vec<String> = input.scope.columns.iter().map(|c| c.name.clone()).collect();
     let mut inputs = Inputs { outputs: vec![], names: &names };
-    let key_columns: Vec<usize> = grouping.keys.iter().map(|k| inputs.place(k, super::select::time_of(&input.scope, k))).collect();
+    let key_columns: Vec<usize> =
+        grouping.keys.iter().map(|k| inputs.place(k, super::select::time_of(&input.scope, k))).collect();
     let calls: Vec<AggregateCall> = aggregates
         .calls
         .iter()
@@ -236,10 +253,8 @@ struct Aggregated {
 }
 
 fn key_and_call_columns(b: &QueryBinder<'_>, rel: RelId, keys: &[usize], calls: &[AggregateCall]) -> Vec<RelColumn> {
-    let mut columns: Vec<RelColumn> = keys
-        .iter()
-        .map(|k| RelColumn { time: TimeAttribute::None, ..b.graph.rels[rel].columns[*k].clone() })
-        .collect();
+    let mut columns: Vec<RelColumn> =
+        keys.iter().map(|k| RelColumn { time: TimeAttribute::None, ..b.graph.rels[rel].columns[*k].clone() }).collect();
     columns.extend(calls.iter().enumerate().map(|(i, c)| RelColumn {
         column: Column::new(call_name(b, rel, i, c), c.data_type.clone()),
         time: TimeAttribute::None,
@@ -249,7 +264,10 @@ fn key_and_call_columns(b: &QueryBinder<'_>, rel: RelId, keys: &[usize], calls: 
 
 /// `COUNT(event)`, for people.
 fn call_name(b: &QueryBinder<'_>, rel: RelId, i: usize, c: &AggregateCall) -> String {
-    let text = crate::explain::aggregate(c, &b.graph.rels[rel].columns.iter().map(|c| c.column.name.clone()).collect::<Vec<_>>());
+    let text = crate::explain::aggregate(
+        c,
+        &b.graph.rels[rel].columns.iter().map(|c| c.column.name.clone()).collect::<Vec<_>>(),
+    );
     if text.contains('$') { format!("$agg{i}") } else { text }
 }
 
@@ -261,7 +279,15 @@ fn group_aggregate(b: &mut QueryBinder<'_>, rel: RelId, parts: &Parts<'_>, span:
     Aggregated { rel, keys: (0..n).collect(), aggregates: n, window: n + parts.calls.len(), filter: None }
 }
 
-fn add_window(b: &mut QueryBinder<'_>, rel: RelId, keys: &[usize], calls: &[AggregateCall], window: Window, time_type: Option<&SqlType>, span: Span) -> RelId {
+fn add_window(
+    b: &mut QueryBinder<'_>,
+    rel: RelId,
+    keys: &[usize],
+    calls: &[AggregateCall],
+    window: Window,
+    time_type: Option<&SqlType>,
+    span: Span,
+) -> RelId {
     let (bound, time) = window::bound_types(b.env, time_type);
     let mut columns = key_and_call_columns(b, rel, keys, calls);
     let attribute = if window.time.is_some() { TimeAttribute::Event } else { TimeAttribute::Processing };
@@ -276,7 +302,14 @@ fn add_window(b: &mut QueryBinder<'_>, rel: RelId, keys: &[usize], calls: &[Aggr
     b.graph.add(op, vec![rel], columns, span)
 }
 
-fn group_window(b: &mut QueryBinder<'_>, rel: RelId, parts: &Parts<'_>, w: &window::GroupBy, time: Option<usize>, span: Span) -> Aggregated {
+fn group_window(
+    b: &mut QueryBinder<'_>,
+    rel: RelId,
+    parts: &Parts<'_>,
+    w: &window::GroupBy,
+    time: Option<usize>,
+    span: Span,
+) -> Aggregated {
     let time_type = w.time.as_ref().map(|t| t.data_type.ty.clone());
     let window = Window { kind: w.kind.clone(), time, zone: window::zone(b.env, time_type.as_ref()) };
     let rel = add_window(b, rel, parts.key_columns, &parts.calls, window, time_type.as_ref(), span);
@@ -330,7 +363,9 @@ fn window_aggregate(b: &mut QueryBinder<'_>, parts: &Parts<'_>, w: &WindowInput,
         } else if reads(part).iter().all(|c| *c >= w.width) {
             after.push(part.clone());
         } else {
-            return Err(Error::user("a condition mixes columns of the window and of the table").at(part.span).help("separate them with AND, or put it into HAVING"));
+            return Err(Error::user("a condition mixes columns of the window and of the table")
+                .at(part.span)
+                .help("separate them with AND, or put it into HAVING"));
         }
     }
     let below_names: Vec<String> = b.graph.rels[w.below].columns.iter().map(|c| c.column.name.clone()).collect();
@@ -342,7 +377,9 @@ fn window_aggregate(b: &mut QueryBinder<'_>, parts: &Parts<'_>, w: &WindowInput,
             continue;
         }
         if reads_window(e) {
-            return Err(Error::user("a group key is computed from the window").at(e.span).help("group by window_start and window_end, and compute it in the select list"));
+            return Err(Error::user("a group key is computed from the window")
+                .at(e.span)
+                .help("group by window_start and window_end, and compute it in the select list"));
         }
         keys.push(inputs.place(e, TimeAttribute::None));
     }
@@ -351,13 +388,18 @@ fn window_aggregate(b: &mut QueryBinder<'_>, parts: &Parts<'_>, w: &WindowInput,
         for a in c.args.iter_mut().chain(c.filter.as_mut()) {
             let e = &w.exprs[*a];
             if reads_window(e) {
-                return Err(Error::user("an aggregate reads a column of the window, which is the same for all its rows").at(e.span).help("use the column itself"));
+                return Err(Error::user(
+                    "an aggregate reads a column of the window, which is the same for all its rows",
+                )
+                .at(e.span)
+                .help("use the column itself"));
             }
             *a = inputs.place(e, TimeAttribute::None);
         }
     }
     let time_type = w.window.time.map(|t| b.graph.rels[w.below].columns[t].column.data_type.clone());
-    let time = w.window.time.zip(time_type.clone()).map(|(t, ty)| inputs.place(&Expr::column(t, ty), TimeAttribute::Event));
+    let time =
+        w.window.time.zip(time_type.clone()).map(|(t, ty)| inputs.place(&Expr::column(t, ty), TimeAttribute::Event));
     let rel = b.calc(w.below, conjunction(before), inputs.outputs, span);
     let window = Window { time, ..w.window.clone() };
     let rel = add_window(b, rel, &keys, &calls, window, time_type.as_ref().map(|t| &t.ty), span);
@@ -381,7 +423,14 @@ fn window_aggregate(b: &mut QueryBinder<'_>, parts: &Parts<'_>, w: &WindowInput,
     Ok(Aggregated { rel, keys: key_outputs, aggregates, window: window_at, filter })
 }
 
-fn finish(b: &mut QueryBinder<'_>, parts: &Parts<'_>, a: Aggregated, items: Vec<Bound>, having: Option<Expr>, span: Span) -> Many<Relation> {
+fn finish(
+    b: &mut QueryBinder<'_>,
+    parts: &Parts<'_>,
+    a: Aggregated,
+    items: Vec<Bound>,
+    having: Option<Expr>,
+    span: Span,
+) -> Many<Relation> {
     let keys: Vec<(Expr, usize)> = parts.keys.iter().cloned().zip(a.keys.iter().copied()).collect();
     let layout = Layout { keys: &keys, aggregates: a.aggregates, window: a.window, names: parts.names };
     let mut errors = Vec::new();
@@ -407,6 +456,7 @@ fn finish(b: &mut QueryBinder<'_>, parts: &Parts<'_>, a: Aggregated, items: Vec<
         return Err(errors);
     }
     let names = outputs.iter().map(|(_, n, _)| n.clone()).collect();
+    let places: Vec<Span> = outputs.iter().map(|(e, _, _)| e.span).collect();
     let rel = b.calc(a.rel, conjunction(a.filter.into_iter().chain(having)), outputs, span);
-    Ok(Relation::named(b.graph, rel, names))
+    Ok(Relation::named(b.graph, rel, names).placed(&places))
 }

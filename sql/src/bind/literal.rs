@@ -70,9 +70,11 @@ pub(crate) fn number(text: &str, negative: bool) -> Result<Expr> {
     // Every digit written counts, as in Flink: 0.1 is DECIMAL(2, 1).
     let precision = digits.len().max(1);
     if precision > 38 {
-        return Err(Error::user(format!("{text} has more than 38 digits")).help("write it with an exponent to make it a DOUBLE"));
+        return Err(Error::user(format!("{text} has more than 38 digits"))
+            .help("write it with an exponent to make it a DOUBLE"));
     }
-    let unscaled: i128 = format!("{sign}{}", if digits.is_empty() { "0" } else { &digits }).parse().map_err(|_| bad())?;
+    let unscaled: i128 =
+        format!("{sign}{}", if digits.is_empty() { "0" } else { &digits }).parse().map_err(|_| bad())?;
     let (p, s) = (u8::try_from(precision).map_err(|_| bad())?, u8::try_from(fraction.len()).map_err(|_| bad())?);
     Ok(Expr::literal(Scalar::Decimal(unscaled), SqlType::Decimal(p, s).not_null()))
 }
@@ -172,7 +174,12 @@ pub(crate) fn interval(i: &sp::Interval, span: Span) -> Result<Expr> {
         let months = match (unit, last) {
             (DateUnit::Year, Some(DateUnit::Month)) => {
                 let (y, m) = body.split_once('-').ok_or_else(bad)?;
-                y.trim().parse::<i64>().ok().and_then(|y| y.checked_mul(12)).zip(m.trim().parse::<i64>().ok()).and_then(|(a, b)| a.checked_add(b))
+                y.trim()
+                    .parse::<i64>()
+                    .ok()
+                    .and_then(|y| y.checked_mul(12))
+                    .zip(m.trim().parse::<i64>().ok())
+                    .and_then(|(a, b)| a.checked_add(b))
             }
             (DateUnit::Year, _) => body.parse::<i64>().ok().and_then(|y| y.checked_mul(12)),
             (DateUnit::Quarter, _) => body.parse::<i64>().ok().and_then(|y| y.checked_mul(3)),
@@ -186,7 +193,9 @@ pub(crate) fn interval(i: &sp::Interval, span: Span) -> Result<Expr> {
 }
 
 fn bad_interval(text: &str, span: Span) -> Error {
-    Error::user(format!("'{text}' is not an interval")).at(span).help("write INTERVAL '5' SECOND, INTERVAL '1' HOUR, INTERVAL '1 02:03:04' DAY TO SECOND")
+    Error::user(format!("'{text}' is not an interval"))
+        .at(span)
+        .help("write INTERVAL '5' SECOND, INTERVAL '1' HOUR, INTERVAL '1 02:03:04' DAY TO SECOND")
 }
 
 fn single_ms(body: &str, unit: DateUnit) -> Option<i64> {
@@ -213,7 +222,10 @@ fn compound_ms(body: &str) -> Option<i64> {
     let h: i64 = parts.next()?.trim().parse().ok()?;
     let m: i64 = parts.next().map_or(Some(0), |p| p.parse().ok())?;
     let s = parts.next().map_or(Some(0), |p| single_ms(p, DateUnit::Second))?;
-    days.checked_mul(86_400_000)?.checked_add(h.checked_mul(3_600_000)?)?.checked_add(m.checked_mul(60_000)?)?.checked_add(s)
+    days.checked_mul(86_400_000)?
+        .checked_add(h.checked_mul(3_600_000)?)?
+        .checked_add(m.checked_mul(60_000)?)?
+        .checked_add(s)
 }
 
 /// Milliseconds of a unit of fixed length.

@@ -23,7 +23,7 @@ use crate::graph::{Graph, RelColumn, TimeAttribute};
 pub(crate) type Many<T> = std::result::Result<T, Vec<Error>>;
 
 /// How deep queries and views may be nested.
-const MAX_DEPTH: usize = 40;
+const MAX_DEPTH: usize = 120;
 
 /// Binds queries against a catalogue into a graph.
 pub(crate) struct QueryBinder<'a> {
@@ -72,7 +72,9 @@ impl QueryBinder<'_> {
             }
         }
         if q.fetch.is_some() || !q.locks.is_empty() || q.for_clause.is_some() || !q.pipe_operators.is_empty() {
-            return Err(vec![Error::user("FETCH, FOR and pipe operators are not supported").at(span_of(q)).help("use LIMIT n")]);
+            return Err(vec![
+                Error::user("FETCH, FOR and pipe operators are not supported").at(span_of(q)).help("use LIMIT n"),
+            ]);
         }
         let relation = self.body(&q.body)?;
         one(self.limited(relation, q))
@@ -96,8 +98,12 @@ impl QueryBinder<'_> {
     fn set_operation(&mut self, body: &sp::SetExpr) -> Many<Relation> {
         let sp::SetExpr::SetOperation { op, set_quantifier, .. } = body else { return self.body(body) };
         let all = matches!(set_quantifier, sp::SetQuantifier::All);
-        if *op != sp::SetOperator::Union || !matches!(set_quantifier, sp::SetQuantifier::All | sp::SetQuantifier::Distinct | sp::SetQuantifier::None) {
-            return Err(vec![Error::user(format!("{op} is not supported")).at(span_of(body)).help("UNION ALL and UNION are")]);
+        if *op != sp::SetOperator::Union
+            || !matches!(set_quantifier, sp::SetQuantifier::All | sp::SetQuantifier::Distinct | sp::SetQuantifier::None)
+        {
+            return Err(vec![
+                Error::user(format!("{op} is not supported")).at(span_of(body)).help("UNION ALL and UNION are"),
+            ]);
         }
         let mut branches = Vec::new();
         let mut node = body;
@@ -110,6 +116,7 @@ impl QueryBinder<'_> {
         }
         branches.push(node);
         branches.reverse();
+        let places: Vec<Span> = branches.iter().map(|b| span_of(*b)).collect();
         let mut relations = Vec::new();
         let mut errors = Vec::new();
         for b in branches {
@@ -121,16 +128,21 @@ impl QueryBinder<'_> {
         if !errors.is_empty() {
             return Err(errors);
         }
-        let union = one(self.union(relations, span_of(body)))?;
+        let union = one(self.union(relations, &places))?;
         if all { Ok(union) } else { Ok(select::distinct(self, union, span_of(body))) }
     }
 
-    fn union(&mut self, branches: Vec<Relation>, span: Span) -> Result<Relation> {
+    fn union(&mut self, branches: Vec<Relation>, places: &[Span]) -> Result<Relation> {
+        let span = places.first().copied().unwrap_or_default();
         let Some(first) = branches.first() else { return Err(Error::internal("a union of nothing")) };
         let width = first.scope.columns.len();
         let names: Vec<String> = first.scope.columns.iter().map(|c| c.name.clone()).collect();
-        if let Some(other) = branches.iter().find(|b| b.scope.columns.len() != width) {
-            return Err(Error::user(format!("the sides of UNION have {width} and {} columns", other.scope.columns.len())).at(span));
+        if let Some((other, place)) = branches.iter().zip(places).find(|(b, _)| b.scope.columns.len() != width) {
+            return Err(Error::user(format!(
+                "the sides of UNION have {width} and {} columns",
+                other.scope.columns.len()
+            ))
+            .at(*place));
         }
         let mut columns = Vec::new();
         for i in 0..width {
@@ -140,13 +152,19 @@ impl QueryBinder<'_> {
                 None if !self.env.is_flink() && types.iter().any(|t| t.ty.is_text()) => SqlType::STRING.nullable(),
                 None => {
                     let other = types.iter().find(|t| t.ty != types[0].ty).map(ToString::to_string).unwrap_or_default();
-                    return Err(Error::user(format!("column {} ('{}') of UNION mixes {} and {other}", i + 1, names[i], types[0]))
-                        .at(branches[1].place(self.graph, i))
-                        .help("CAST one side"));
+                    return Err(Error::user(format!(
+                        "column {} ('{}') of UNION mixes {} and {other}",
+                        i + 1,
+                        names[i],
+                        types[0]
+                    ))
+                    .at(branches[1].place(i))
+                    .help("CAST one side"));
                 }
             };
             let time = branches[0].scope.columns[i].time;
-            let time = if branches.iter().all(|b| b.scope.columns[i].time == time) { time } else { TimeAttribute::None };
+            let time =
+                if branches.iter().all(|b| b.scope.columns[i].time == time) { time } else { TimeAttribute::None };
             columns.push(RelColumn { column: Column::new(names[i].clone(), data_type), time });
         }
         let inputs = branches
@@ -214,7 +232,9 @@ impl QueryBinder<'_> {
                 let from = offset.as_ref().map(|o| count(&o.value)).transpose()?.unwrap_or(0);
                 Some((from, limit.as_ref().map(count).transpose()?))
             }
-            Some(other) => return Err(Error::user(format!("{other} is not supported")).at(span_of(q)).help("use LIMIT n")),
+            Some(other) => {
+                return Err(Error::user(format!("{other} is not supported")).at(span_of(q)).help("use LIMIT n"));
+            }
         };
         let span = q.order_by.as_ref().map_or_else(|| span_of(q), span_of);
         let order = match q.order_by.as_ref().map(|o| &o.kind) {
@@ -255,7 +275,9 @@ impl QueryBinder<'_> {
                     _ => e.as_column(),
                 };
                 let column = column.ok_or_else(|| {
-                    Error::user("ORDER BY takes columns of the select list here").at(span).help("compute it in the select list, under a name")
+                    Error::user("ORDER BY takes columns of the select list here")
+                        .at(span)
+                        .help("compute it in the select list, under a name")
                 })?;
                 Ok(sort_column(column, o))
             })
@@ -268,7 +290,8 @@ impl QueryBinder<'_> {
             sp::TableFactor::Table { name, alias, args: None, version, sample, .. } => {
                 if version.is_some() {
                     return Err(vec![
-                        Error::user("FOR SYSTEM_TIME AS OF is a lookup or temporal join; these are not supported yet").at(span_of(name)),
+                        Error::user("FOR SYSTEM_TIME AS OF is a lookup or temporal join; these are not supported yet")
+                            .at(span_of(name)),
                     ]);
                 }
                 if sample.is_some() {
@@ -298,7 +321,8 @@ impl QueryBinder<'_> {
                 Error::user("UNNEST is a cross join with an array; joins are not supported yet").at(span_of(f)),
             ]),
             other => Err(vec![
-                Error::user(format!("{} is not supported in FROM", super::expr::shortened(&other.to_string()))).at(span_of(other)),
+                Error::user(format!("{} is not supported in FROM", super::expr::shortened(&other.to_string())))
+                    .at(span_of(other)),
             ]),
         }
     }
@@ -324,11 +348,15 @@ impl QueryBinder<'_> {
         let between = format!("{:?}", join.join_operator).contains("Interval");
         let kind = match (&join.join_operator, dimension) {
             (_, true) => "lookup join with a dimension table",
-            (sp::JoinOperator::CrossJoin(_) | sp::JoinOperator::CrossApply | sp::JoinOperator::OuterApply, _) => "cross join",
+            (sp::JoinOperator::CrossJoin(_) | sp::JoinOperator::CrossApply | sp::JoinOperator::OuterApply, _) => {
+                "cross join"
+            }
             _ if event && between => "interval join",
             _ => "regular join of two streams",
         };
-        Error::user(format!("a {kind} is not supported yet")).at(span).help("sub-queries, UNION ALL and views work; joins come in a later version")
+        Error::user(format!("a {kind} is not supported yet"))
+            .at(span)
+            .help("sub-queries, UNION ALL and views work; joins come in a later version")
     }
 
     /// A CTE, table or view by name.
@@ -351,12 +379,21 @@ impl QueryBinder<'_> {
     fn table(&mut self, def: &Arc<TableDef>, span: Span) -> Result<Relation> {
         if let Some(connector) = self.registry.find(def.bound.spec.dialect, &def.bound.connector) {
             let d = connector.descriptor();
-            if !d.source {
-                return Err(Error::user(format!("table '{}' can only be written: connector '{}' is no source", def.name(), def.bound.connector)).at(span));
+            if !d.source && !self.env.looking {
+                return Err(Error::user(format!(
+                    "table '{}' can only be written: connector '{}' is no source",
+                    def.name(),
+                    def.bound.connector
+                ))
+                .at(span));
             }
         }
-        if def.bound.spec.is_dimension {
-            return Err(Error::user(format!("'{}' is a dimension table: it is looked up in a join, not read as a stream", def.name())).at(span));
+        if def.bound.spec.is_dimension && !self.env.looking {
+            return Err(Error::user(format!(
+                "'{}' is a dimension table: it is looked up in a join, not read as a stream",
+                def.name()
+            ))
+            .at(span));
         }
         table::relation(self.env, self.graph, def, self.habits)
     }
@@ -391,7 +428,13 @@ impl QueryBinder<'_> {
     }
 
     /// Filter and projection; a filter on a row number bounds its ranking.
-    pub fn calc(&mut self, input: usize, filter: Option<Expr>, outputs: Vec<crate::graph::Output>, span: Span) -> usize {
+    pub fn calc(
+        &mut self,
+        input: usize,
+        filter: Option<Expr>,
+        outputs: Vec<crate::graph::Output>,
+        span: Span,
+    ) -> usize {
         let rel = self.graph.calc(input, filter, outputs, span);
         rank::apply(self.graph, rel)
     }
@@ -411,7 +454,9 @@ pub(crate) fn sort_column(column: usize, o: &sp::OrderByExpr) -> SortColumn {
 fn count(e: &sp::Expr) -> Result<u64> {
     match e {
         sp::Expr::Value(v) => match &v.value {
-            sp::Value::Number(n, _) => n.parse().map_err(|_| Error::user(format!("{n} is not a number of rows")).at(span_of(e))),
+            sp::Value::Number(n, _) => {
+                n.parse().map_err(|_| Error::user(format!("{n} is not a number of rows")).at(span_of(e)))
+            }
             _ => Err(Error::user("a number of rows is needed here").at(span_of(e))),
         },
         _ => Err(Error::user("a number of rows is needed here").at(span_of(e))),
@@ -436,12 +481,14 @@ fn aliased(relation: Relation, alias: Option<&sp::TableAlias>) -> Many<Relation>
 
 fn rename(relation: Relation, alias: &sp::TableAlias) -> Result<Relation> {
     let names: Vec<String> = alias.columns.iter().map(|c| c.name.value.clone()).collect();
-    let relation = if names.is_empty() { relation } else { renamed(relation, &names, super::scope::ident_span(&alias.name))? };
+    let relation =
+        if names.is_empty() { relation } else { renamed(relation, &names, super::scope::ident_span(&alias.name))? };
     Ok(relation.qualified(&alias.name.value))
 }
 
 fn renamed(mut relation: Relation, names: &[String], span: Span) -> Result<Relation> {
-    let visible: Vec<usize> = (0..relation.scope.columns.len()).filter(|i| !relation.scope.columns[*i].hidden).collect();
+    let visible: Vec<usize> =
+        (0..relation.scope.columns.len()).filter(|i| !relation.scope.columns[*i].hidden).collect();
     if visible.len() != names.len() {
         return Err(Error::user(format!("{} names for {} columns", names.len(), visible.len())).at(span));
     }

@@ -18,7 +18,8 @@ pub(crate) const UNBOUNDED: u64 = u64::MAX;
 /// The OVER call among the select items, if there is one.
 pub(crate) fn find(items: &[sp::SelectItem]) -> Option<(usize, &sp::Function)> {
     items.iter().enumerate().find_map(|(i, item)| match item {
-        sp::SelectItem::UnnamedExpr(sp::Expr::Function(f)) | sp::SelectItem::ExprWithAlias { expr: sp::Expr::Function(f), .. } => {
+        sp::SelectItem::UnnamedExpr(sp::Expr::Function(f))
+        | sp::SelectItem::ExprWithAlias { expr: sp::Expr::Function(f), .. } => {
             let name = f.name.to_string().to_ascii_uppercase();
             (f.over.is_some() && name == "ROW_NUMBER").then_some((i, f))
         }
@@ -30,10 +31,14 @@ pub(crate) fn find(items: &[sp::SelectItem]) -> Option<(usize, &sp::Function)> {
 pub(crate) fn add(b: &mut QueryBinder<'_>, input: Relation, f: &sp::Function) -> Result<Relation> {
     let span = span_of(f);
     let Some(sp::WindowType::WindowSpec(spec)) = &f.over else {
-        return Err(Error::user("named windows are not supported").at(span).help("write OVER (PARTITION BY … ORDER BY …)"));
+        return Err(Error::user("named windows are not supported")
+            .at(span)
+            .help("write OVER (PARTITION BY … ORDER BY …)"));
     };
     if spec.order_by.is_empty() {
-        return Err(Error::user("ROW_NUMBER() needs ORDER BY").at(span).help("OVER (PARTITION BY key ORDER BY time DESC)"));
+        return Err(Error::user("ROW_NUMBER() needs ORDER BY")
+            .at(span)
+            .help("OVER (PARTITION BY key ORDER BY time DESC)"));
     }
     // Partition and order expressions become columns behind the input's own.
     let mut outputs = input.outputs();
@@ -58,7 +63,9 @@ pub(crate) fn add(b: &mut QueryBinder<'_>, input: Relation, f: &sp::Function) ->
             _ => TimeAttribute::None,
         };
         if e.as_column().is_none() && time == TimeAttribute::None && !e.is_deterministic() {
-            return Err(Error::user("the order of ROW_NUMBER() is not deterministic").at(span_of(&o.expr)).help("order by a column, or by PROCTIME()"));
+            return Err(Error::user("the order of ROW_NUMBER() is not deterministic")
+                .at(span_of(&o.expr))
+                .help("order by a column, or by PROCTIME()"));
         }
         order.push(sort_column(place(e, time), o));
     }
@@ -90,7 +97,8 @@ pub(crate) fn apply(graph: &mut Graph, rel: RelId) -> RelId {
     let rank = graph.rels[ranking].columns.len() - 1;
     let Some((from, to, rest)) = bounds(filter, rank) else { return rel };
     let (keys, order, exprs) = (keys.clone(), order.clone(), exprs.clone());
-    let (columns, below, span) = (graph.rels[ranking].columns.clone(), graph.rels[ranking].inputs[0], graph.rels[rel].span);
+    let (columns, below, span) =
+        (graph.rels[ranking].columns.clone(), graph.rels[ranking].inputs[0], graph.rels[rel].span);
     let outputs = exprs.into_iter().zip(&graph.rels[rel].columns).map(|(e, c)| (e, c.column.name.clone(), c.time));
     let reads_rank = |e: &Expr| {
         let mut read = std::collections::BTreeSet::new();
@@ -117,7 +125,9 @@ pub(crate) fn apply(graph: &mut Graph, rel: RelId) -> RelId {
         (true, Some(TimeAttribute::Event)) => {
             Op::Deduplicate { keys, order: Some(order[0].column), keep_last: order[0].descending }
         }
-        (true, Some(TimeAttribute::Processing)) => Op::Deduplicate { keys, order: None, keep_last: order[0].descending },
+        (true, Some(TimeAttribute::Processing)) => {
+            Op::Deduplicate { keys, order: None, keep_last: order[0].descending }
+        }
         _ => Op::TopN { keys, order, from, to, with_rank },
     };
     let bounded = graph.add(op, vec![below], columns, graph_span(graph, ranking));

@@ -1,7 +1,7 @@
 //! A bound relation: a node of the graph and the names of its columns.
 
 use tidegate_core::Span;
-use tidegate_plan::{Expr, Op};
+use tidegate_plan::Expr;
 
 use super::scope::{Scope, ScopeColumn};
 use crate::graph::{Graph, RelId, TimeAttribute};
@@ -32,6 +32,7 @@ impl Relation {
                 hidden: false,
                 data_type: c.column.data_type.clone(),
                 time: c.time,
+                span: Span::default(),
             })
             .collect();
         Relation { rel, scope: Scope { columns } }
@@ -55,12 +56,16 @@ impl Relation {
             .collect()
     }
 
-    /// Where a column is computed in the text.
-    pub fn place(&self, graph: &Graph, column: usize) -> Span {
-        let rel = &graph.rels[self.rel];
-        match &rel.op {
-            Op::Calc { exprs, .. } => exprs.get(column).map(|e| e.span).filter(|s| s.is_known()).unwrap_or(rel.span),
-            _ => rel.span,
+    /// The same, with the places where its columns are computed.
+    pub fn placed(mut self, places: &[Span]) -> Self {
+        for (c, p) in self.scope.columns.iter_mut().zip(places) {
+            c.span = *p;
         }
+        self
+    }
+
+    /// Where a column is computed in the text.
+    pub fn place(&self, column: usize) -> Span {
+        self.scope.columns.get(column).map(|c| c.span).unwrap_or_default()
     }
 }

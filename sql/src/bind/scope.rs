@@ -21,6 +21,8 @@ pub(crate) struct ScopeColumn {
     pub data_type: DataType,
     /// Whether it is a time attribute.
     pub time: TimeAttribute,
+    /// Where it is computed, if in this query.
+    pub span: Span,
 }
 
 /// The columns in reach; their positions are the columns of the input.
@@ -86,7 +88,8 @@ impl Scope {
         if let Some(i) = self.find(dialect, None, &first.value).map_err(place)? {
             return fields(dialect, self.column(i, span), &parts[1..], span);
         }
-        let known = self.columns.iter().any(|c| c.qualifier.as_deref().is_some_and(|q| same_name(dialect, q, &first.value)));
+        let known =
+            self.columns.iter().any(|c| c.qualifier.as_deref().is_some_and(|q| same_name(dialect, q, &first.value)));
         if known {
             return Err(self.unknown(dialect, &second.value, span));
         }

@@ -72,7 +72,9 @@ pub(crate) fn bind(b: &mut QueryBinder<'_>, s: &sp::Select) -> Many<Relation> {
     match &s.distinct {
         Some(sp::Distinct::Distinct) => Ok(distinct(b, relation, span)),
         Some(sp::Distinct::On(_)) => Err(vec![
-            Error::user("DISTINCT ON is not supported").at(span).help("use ROW_NUMBER() OVER (PARTITION BY … ORDER BY …) and rn = 1"),
+            Error::user("DISTINCT ON is not supported")
+                .at(span)
+                .help("use ROW_NUMBER() OVER (PARTITION BY … ORDER BY …) and rn = 1"),
         ]),
         _ => Ok(relation),
     }
@@ -83,7 +85,11 @@ fn refuse_clauses(s: &sp::Select, span: Span) -> Result<()> {
         (s.qualify.is_some(), "QUALIFY", "filter the row number outside a sub-query"),
         (s.into.is_some(), "SELECT INTO", "use INSERT INTO"),
         (!s.lateral_views.is_empty(), "LATERAL VIEW", ""),
-        (!s.cluster_by.is_empty() || !s.distribute_by.is_empty() || !s.sort_by.is_empty(), "CLUSTER BY, DISTRIBUTE BY, SORT BY", ""),
+        (
+            !s.cluster_by.is_empty() || !s.distribute_by.is_empty() || !s.sort_by.is_empty(),
+            "CLUSTER BY, DISTRIBUTE BY, SORT BY",
+            "",
+        ),
         (!s.named_window.is_empty(), "WINDOW", "write the window into OVER (…)"),
         (s.top.is_some(), "TOP", "use LIMIT n"),
         (s.prewhere.is_some(), "PREWHERE", "use WHERE"),
@@ -153,9 +159,10 @@ fn ranked_projection(
         return Err(errors);
     }
     let names = outputs.iter().map(|(_, n, _)| n.clone()).collect();
+    let places: Vec<Span> = outputs.iter().map(|(e, _, _)| e.span).collect();
     // Not `b.calc`: the condition on the number stands in the query around this one.
     let rel = b.graph.calc(input.rel, None, outputs, span);
-    Ok(Relation::named(b.graph, rel, names))
+    Ok(Relation::named(b.graph, rel, names).placed(&places))
 }
 
 /// The select list with `*` written out.
@@ -184,10 +191,18 @@ fn expand<'e>(b: &QueryBinder<'_>, s: &'e sp::Select, scope: &Scope) -> Result<V
                 plain_star(options, span)?;
                 let name = match kind {
                     sp::SelectItemQualifiedWildcardKind::ObjectName(n) => super::query::object_name(n),
-                    sp::SelectItemQualifiedWildcardKind::Expr(e) => return Err(Error::user(format!("{e}.* is not supported")).at(span)),
+                    sp::SelectItemQualifiedWildcardKind::Expr(e) => {
+                        return Err(Error::user(format!("{e}.* is not supported")).at(span));
+                    }
                 };
                 let matches = |q: &Option<String>| q.as_deref().is_some_and(|q| same_name(b.env.dialect, q, &name));
-                let columns: Vec<_> = scope.columns.iter().enumerate().filter(|(_, c)| !c.hidden && matches(&c.qualifier)).map(|(i, _)| Item::Column(i)).collect();
+                let columns: Vec<_> = scope
+                    .columns
+                    .iter()
+                    .enumerate()
+                    .filter(|(_, c)| !c.hidden && matches(&c.qualifier))
+                    .map(|(i, _)| Item::Column(i))
+                    .collect();
                 if columns.is_empty() {
                     return Err(Error::user(format!("'{name}' is not a table of this FROM")).at(span));
                 }
@@ -199,8 +214,15 @@ fn expand<'e>(b: &QueryBinder<'_>, s: &'e sp::Select, scope: &Scope) -> Result<V
 }
 
 fn plain_star(o: &sp::WildcardAdditionalOptions, span: Span) -> Result<()> {
-    if o.opt_exclude.is_some() || o.opt_except.is_some() || o.opt_replace.is_some() || o.opt_rename.is_some() || o.opt_ilike.is_some() {
-        return Err(Error::user("* EXCEPT, REPLACE and RENAME are not supported").at(span).help("write the columns out"));
+    if o.opt_exclude.is_some()
+        || o.opt_except.is_some()
+        || o.opt_replace.is_some()
+        || o.opt_rename.is_some()
+        || o.opt_ilike.is_some()
+    {
+        return Err(Error::user("* EXCEPT, REPLACE and RENAME are not supported")
+            .at(span)
+            .help("write the columns out"));
     }
     Ok(())
 }
@@ -260,8 +282,9 @@ fn project(
         return Err(errors);
     }
     let names = outputs.iter().map(|(_, n, _)| n.clone()).collect();
+    let places: Vec<Span> = outputs.iter().map(|(e, _, _)| e.span).collect();
     let rel = b.calc(input.rel, filter, outputs, span);
-    Ok(Relation::named(b.graph, rel, names))
+    Ok(Relation::named(b.graph, rel, names).placed(&places))
 }
 
 /// DISTINCT: a group for every row.

@@ -146,7 +146,8 @@ fn declared_columns(env: &Env, def: &TableDef, fields: &[ScanField], positions: 
     for computed in &def.computed {
         let column = computed.column;
         // A column that is not computed yet must not be read: its name is hidden behind a NULL.
-        let waiting: Vec<usize> = def.computed.iter().map(|c| c.column).filter(|c| *c >= column && positions[*c].is_none()).collect();
+        let waiting: Vec<usize> =
+            def.computed.iter().map(|c| c.column).filter(|c| *c >= column && positions[*c].is_none()).collect();
         let scope = scope_of(&out, &waiting);
         let declared = &spec.columns[column];
         let mut binder = ExprBinder::new(env, &scope, "a computed column");
@@ -180,6 +181,7 @@ fn scope_of(columns: &Columns, without: &[usize]) -> Scope {
             hidden: false,
             data_type: e.data_type.clone(),
             time: *time,
+            span: Span::default(),
         })
         .collect();
     Scope { columns }
@@ -191,7 +193,9 @@ fn as_declared(env: &Env, e: Expr, declared: &DataType, span: Span) -> Result<Ex
         return Ok(e);
     }
     if !cast::storable(env, &e.data_type.ty, &declared.ty) && !cast::allowed(env, &e.data_type.ty, &declared.ty) {
-        return Err(Error::user(format!("a {} does not fit the declared type {}", e.data_type.ty, declared.ty)).at(span));
+        return Err(
+            Error::user(format!("a {} does not fit the declared type {}", e.data_type.ty, declared.ty)).at(span)
+        );
     }
     Ok(cast::implicit(env, e, &declared.ty))
 }
@@ -201,7 +205,8 @@ fn event_time(env: &Env, def: &TableDef, columns: &mut Columns, habits: &Habits)
     let Some(w) = &def.watermark else { return Ok(None) };
     let dialect = def.bound.spec.dialect;
     let Some(column) = def.column(&w.column.text) else {
-        return Err(Error::user(format!("WATERMARK names '{}', which is not a column of the table", w.column.text)).at(w.column.span));
+        return Err(Error::user(format!("WATERMARK names '{}', which is not a column of the table", w.column.text))
+            .at(w.column.span));
     };
     let mut time = columns.exprs[column].clone();
     time.span = w.column.span;
@@ -211,7 +216,11 @@ fn event_time(env: &Env, def: &TableDef, columns: &mut Columns, habits: &Habits)
         _ => false,
     };
     if !fits {
-        let e = Error::user(format!("the watermark column '{}' is {}, which is not a time", w.column.text, time.data_type.ty)).at(w.column.span);
+        let e = Error::user(format!(
+            "the watermark column '{}' is {}, which is not a time",
+            w.column.text, time.data_type.ty
+        ))
+        .at(w.column.span);
         return Err(match (&time.data_type.ty, dialect) {
             (t, Dialect::Flink) if t.is_integer() => e.help("make it TO_TIMESTAMP_LTZ(column, 3)"),
             (t, Dialect::Flink) if t.is_text() => e.help("make it TO_TIMESTAMP(column)"),
@@ -227,7 +236,8 @@ fn event_time(env: &Env, def: &TableDef, columns: &mut Columns, habits: &Habits)
             let mut binder = ExprBinder::new(env, &scope, "WATERMARK");
             let bound = binder.bind(&e.expr).map_err(|err| err.at(w.span))?;
             if bound.data_type.ty != time_type && !(bound.data_type.ty.is_timestamp() && time_type.is_timestamp()) {
-                return Err(Error::user(format!("the watermark is {}, its column {}", bound.data_type.ty, time_type)).at(e.span));
+                return Err(Error::user(format!("the watermark is {}, its column {}", bound.data_type.ty, time_type))
+                    .at(e.span));
             }
             let delay = constant_delay(&bound, column);
             (crate::graph::substitute(bound, &columns.exprs), delay)
@@ -281,7 +291,8 @@ fn normalized(graph: &mut Graph, scan: usize, table: &BoundTable, fields: &[Scan
     let keys: Option<Vec<usize>> =
         table.spec.primary_key.iter().map(|k| fields.iter().position(|f| f.name == *k)).collect();
     let keys = keys.filter(|k| !k.is_empty()).ok_or_else(|| {
-        Error::user(format!("table '{}' is read as an upsert stream and needs a PRIMARY KEY", table.spec.name)).at(table.spec.span)
+        Error::user(format!("table '{}' is read as an upsert stream and needs a PRIMARY KEY", table.spec.name))
+            .at(table.spec.span)
     })?;
     let columns = graph.rels[scan].columns.clone();
     Ok(graph.add(Op::Normalize { keys }, vec![scan], columns, table.spec.span))

@@ -39,9 +39,7 @@ fn common_pair(a: &SqlType, b: &SqlType) -> Option<SqlType> {
         (T::Date, T::Timestamp(_) | T::TimestampLtz(_)) => Some(b.clone()),
         (T::Timestamp(_) | T::TimestampLtz(_), T::Date) => Some(a.clone()),
         (T::Array(x), T::Array(y)) => Some(T::Array(Box::new(common_type(&[x, y])?))),
-        (T::Map(k, v), T::Map(l, w)) => {
-            Some(T::Map(Box::new(common_type(&[k, l])?), Box::new(common_type(&[v, w])?)))
-        }
+        (T::Map(k, v), T::Map(l, w)) => Some(T::Map(Box::new(common_type(&[k, l])?), Box::new(common_type(&[v, w])?))),
         (T::Row(x), T::Row(y)) if x.len() == y.len() => x
             .iter()
             .zip(y)
@@ -101,7 +99,10 @@ fn bounded(precision: i32, scale: i32) -> SqlType {
         let whole = precision - scale;
         (MAX_PRECISION, (MAX_PRECISION - whole).max(scale.min(MIN_DIVISION_SCALE)))
     };
-    SqlType::Decimal(u8::try_from(p.clamp(1, MAX_PRECISION)).unwrap_or(38), u8::try_from(s.clamp(0, MAX_PRECISION)).unwrap_or(0))
+    SqlType::Decimal(
+        u8::try_from(p.clamp(1, MAX_PRECISION)).unwrap_or(38),
+        u8::try_from(s.clamp(0, MAX_PRECISION)).unwrap_or(0),
+    )
 }
 
 /// The four operations and MOD.
@@ -162,7 +163,13 @@ pub(crate) fn round_type(t: &SqlType, digits: Option<i64>) -> SqlType {
     let SqlType::Decimal(p, s) = t else { return t.clone() };
     let (p, s) = (i32::from(*p), i32::from(*s));
     let Some(r) = digits.and_then(|d| i32::try_from(d).ok()) else {
-        return SqlType::Decimal(*match t { SqlType::Decimal(p, _) => p, _ => &38 }, u8::try_from(s).unwrap_or(0));
+        return SqlType::Decimal(
+            *match t {
+                SqlType::Decimal(p, _) => p,
+                _ => &38,
+            },
+            u8::try_from(s).unwrap_or(0),
+        );
     };
     if r >= s {
         return t.clone();

@@ -73,15 +73,19 @@ fn time_argument(scope: &Scope, arg: &Expr, name: &str, span: Span) -> Result<Op
     match column.map(|c| c.time) {
         Some(TimeAttribute::Event) => Ok(Some(arg.clone())),
         Some(TimeAttribute::Processing) => Ok(None),
-        _ => Err(no_time_attribute(column.map(|c| c.name.as_str()), name, if arg.span.is_known() { arg.span } else { span })),
+        _ => Err(no_time_attribute(
+            column.map(|c| c.name.as_str()),
+            name,
+            if arg.span.is_known() { arg.span } else { span },
+        )),
     }
 }
 
 fn no_time_attribute(column: Option<&str>, name: &str, span: Span) -> Error {
     match column {
-        Some(c) => Error::user(format!("{name} needs a time attribute, and '{c}' has no watermark"))
-            .at(span)
-            .help(format!("declare it in CREATE TABLE: WATERMARK FOR {c} AS {c} - INTERVAL '5' SECOND; or use PROCTIME()")),
+        Some(c) => Error::user(format!("{name} needs a time attribute, and '{c}' has no watermark")).at(span).help(
+            format!("declare it in CREATE TABLE: WATERMARK FOR {c} AS {c} - INTERVAL '5' SECOND; or use PROCTIME()"),
+        ),
         None => Error::user(format!("{name} needs a time attribute, not an expression"))
             .at(span)
             .help("make it a computed column of the table, with WATERMARK FOR it"),
@@ -93,7 +97,9 @@ fn interval_ms(e: &Expr, name: &str, span: Span) -> Result<i64> {
     match (&e.kind, &e.data_type.ty) {
         (ExprKind::Literal(Scalar::Int(ms)), SqlType::IntervalDayTime) => Ok(*ms),
         (_, SqlType::IntervalYearMonth) => {
-            Err(Error::user(format!("{name} takes windows of fixed length, months are not")).at(span).help("use DAY, HOUR, MINUTE or SECOND"))
+            Err(Error::user(format!("{name} takes windows of fixed length, months are not"))
+                .at(span)
+                .help("use DAY, HOUR, MINUTE or SECOND"))
         }
         _ => Err(Error::user(format!("{name} takes constant intervals")).at(span).help("write INTERVAL '1' MINUTE")),
     }
@@ -109,15 +115,19 @@ fn kind(name: &str, lengths: &[i64], span: Span) -> Result<WindowKind> {
         "TUMBLE" => Ok(WindowKind::Tumble { size: lengths[0], offset: offset(1) }),
         "HOP" => {
             if lengths[0] > lengths[1] {
-                return Err(Error::user("HOP slides further than its windows are long, so rows would fall between them")
-                    .at(span)
-                    .help("the order is HOP(time, slide, size)"));
+                return Err(Error::user(
+                    "HOP slides further than its windows are long, so rows would fall between them",
+                )
+                .at(span)
+                .help("the order is HOP(time, slide, size)"));
             }
             Ok(WindowKind::Hop { slide: lengths[0], size: lengths[1], offset: offset(2) })
         }
         "CUMULATE" => {
             if lengths[1] % lengths[0] != 0 {
-                return Err(Error::user("the size of CUMULATE must be a whole number of steps").at(span).help("the order is CUMULATE(TABLE t, DESCRIPTOR(time), step, size)"));
+                return Err(Error::user("the size of CUMULATE must be a whole number of steps")
+                    .at(span)
+                    .help("the order is CUMULATE(TABLE t, DESCRIPTOR(time), step, size)"));
             }
             Ok(WindowKind::Cumulate { step: lengths[0], size: lengths[1], offset: offset(2) })
         }
@@ -142,7 +152,9 @@ pub(crate) fn table_function(b: &mut QueryBinder<'_>, e: &sp::Expr) -> Many<Rela
     let name = f.name.to_string().to_ascii_uppercase();
     if !matches!(name.as_str(), "TUMBLE" | "HOP" | "CUMULATE" | "SESSION") {
         return Err(vec![
-            Error::user(format!("{name} is not a table function")).at(span).help("there are TUMBLE, HOP, CUMULATE and SESSION"),
+            Error::user(format!("{name} is not a table function"))
+                .at(span)
+                .help("there are TUMBLE, HOP, CUMULATE and SESSION"),
         ]);
     }
     let args = one(table_arguments(&name, f, span))?;
@@ -156,13 +168,22 @@ pub(crate) fn table_function(b: &mut QueryBinder<'_>, e: &sp::Expr) -> Many<Rela
     one(window_table(b, &name, input, &args, span))
 }
 
-fn window_table(b: &mut QueryBinder<'_>, name: &str, input: Relation, args: &TableArguments<'_>, span: Span) -> Result<Relation> {
-    let column = descriptor(args.time).ok_or_else(|| Error::user(format!("{name} takes DESCRIPTOR(time column) as its second argument")).at(span))?;
+fn window_table(
+    b: &mut QueryBinder<'_>,
+    name: &str,
+    input: Relation,
+    args: &TableArguments<'_>,
+    span: Span,
+) -> Result<Relation> {
+    let column = descriptor(args.time)
+        .ok_or_else(|| Error::user(format!("{name} takes DESCRIPTOR(time column) as its second argument")).at(span))?;
     let time_expr = input.scope.resolve(b.env.dialect, &column.value, super::scope::ident_span(column))?;
     let time = time_argument(&input.scope, &time_expr, name, super::scope::ident_span(column))?;
     let needed = if matches!(name, "HOP" | "CUMULATE") { 2 } else { 1 };
     if args.lengths.len() < needed {
-        return Err(Error::user(format!("{name} takes {needed} interval{}", if needed > 1 { "s" } else { "" })).at(span));
+        return Err(
+            Error::user(format!("{name} takes {needed} interval{}", if needed > 1 { "s" } else { "" })).at(span)
+        );
     }
     let mut lengths = Vec::new();
     for l in &args.lengths {
@@ -225,7 +246,11 @@ fn table_arguments<'e>(name: &str, f: &'e sp::Function, span: Span) -> Result<Ta
             "DATA" => out.data = Some(e),
             "TIMECOL" => out.time = Some(e),
             k if order.contains(&k) => {}
-            other => return Err(Error::user(format!("{name} has no argument {other}")).at(span).help(format!("it has DATA, TIMECOL, {}", order.join(", ")))),
+            other => {
+                return Err(Error::user(format!("{name} has no argument {other}"))
+                    .at(span)
+                    .help(format!("it has DATA, TIMECOL, {}", order.join(", "))));
+            }
         }
     }
     for key in order {

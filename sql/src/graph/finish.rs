@@ -45,6 +45,9 @@ impl Finish<'_> {
                 errors.push(crate::bind::rank::unbounded(rel.span));
             }
         }
+        if !errors.is_empty() {
+            return Err(errors);
+        }
         let mut targets = Vec::new();
         for insert in &self.inserts {
             match targets.iter_mut().find(|t: &&mut Target| t.table == insert.table) {
@@ -64,6 +67,9 @@ impl Finish<'_> {
         roots.extend(self.query.map(|q| (q, Changes::ALL)));
         let emitted = changelog::emitted(graph, &produced, &keys, &roots);
         let mut nodes: Vec<Node> = (0..graph.rels.len()).map(|id| self.node(id, emitted[id], &keys[id])).collect();
+        for i in targets.iter().filter(|t| t.materialize).flat_map(|t| &t.inserts) {
+            nodes[i.rel].upsert_key = nodes[i.rel].upsert_key.take().or_else(|| self.steady_columns(i.rel));
+        }
         let mut sinks = Vec::new();
         for t in targets {
             sinks.push(nodes.len());
@@ -143,7 +149,9 @@ impl Finish<'_> {
             .filter_map(|k| insert.columns.iter().position(|c| c == k))
             .filter(|c| !fixed.contains(c))
             .collect();
-        let exact = keys[insert.rel].iter().any(|k| k.iter().copied().filter(|c| !fixed.contains(c)).collect::<BTreeSet<_>>() == own);
+        let exact = keys[insert.rel]
+            .iter()
+            .any(|k| k.iter().copied().filter(|c| !fixed.contains(c)).collect::<BTreeSet<_>>() == own);
         !exact || self.filtered(insert.rel, produced, keys)
     }
 
@@ -159,6 +167,14 @@ impl Finish<'_> {
             Op::Union => r.inputs.iter().any(|i| self.filtered(*i, produced, keys)),
             _ => false,
         }
+    }
+
+    /// Where a row has clock or random columns, the others tell its retraction from those of its
+    /// neighbours: the retraction has another time in it.
+    fn steady_columns(&self, rel: RelId) -> Option<Vec<usize>> {
+        let Op::Calc { exprs, .. } = &self.graph.rels[rel].op else { return None };
+        let steady: Vec<usize> = (0..exprs.len()).filter(|i| exprs[*i].is_deterministic()).collect();
+        (steady.len() < exprs.len()).then_some(steady)
     }
 
     fn node(&self, id: RelId, changes: Changes, keys: &Keys) -> Node {
@@ -189,7 +205,12 @@ impl Finish<'_> {
         let inserts = t
             .inserts
             .iter()
-            .map(|i| Insert { number: i.number, columns: i.columns.clone(), guarantee: guarantee(table, t.changes), span: i.span })
+            .map(|i| Insert {
+                number: i.number,
+                columns: i.columns.clone(),
+                guarantee: guarantee(table, t.changes, !emitted[i.rel].is_append()),
+                span: i.span,
+            })
             .collect();
         let changes = inputs.iter().fold(Changes::APPEND, |a, i| changelog::union(a, emitted[*i]));
         let id = identity::hashed(&format!("sink {sink_id}"));
@@ -224,21 +245,25 @@ fn append_only(table: &BoundTable, produced: Changes, insert: &InsertRel) -> Err
     .context(format!("INSERT {} → table {}", insert.number, table.spec.name))
     .at(insert.span);
     match table.binding.resource {
-        Resource::Log { .. } => e.help("write into an 'upsert-kafka' table with a PRIMARY KEY, or group by a window, whose results are final"),
+        Resource::Log { .. } => e.help(
+            "write into an 'upsert-kafka' table with a PRIMARY KEY, or group by a window, whose results are final",
+        ),
         _ => e.help("give the table a PRIMARY KEY (…) NOT ENFORCED, or group by a window, whose results are final"),
     }
 }
 
 /// The promise as far as it is known without opening the target.
-fn guarantee(table: &BoundTable, changes: SinkChanges) -> String {
+fn guarantee(table: &BoundTable, changes: SinkChanges, updating: bool) -> String {
     let how = match changes {
         SinkChanges::Upsert | SinkChanges::UpsertIgnoreDelete => "rows replace each other by key",
-        SinkChanges::NewestValues => "newest values are appended",
+        SinkChanges::NewestValues if updating => "newest values are appended",
         _ => "rows are appended",
     };
     match table.binding.resource {
         Resource::Log { .. } | Resource::Table { .. } => {
-            format!("exactly once: decided in the job's log, applied with a fence; {how} (embedded; a server's level is shown at start)")
+            format!(
+                "exactly once: decided in the job's log, applied with a fence; {how} (embedded; a server's level is shown at start)"
+            )
         }
         Resource::Own if changes == SinkChanges::All => "shown or dropped as they come, nothing is kept".to_owned(),
         Resource::Own => format!("decided in the job's log, then written; {how}; the level is shown at start"),
@@ -259,7 +284,9 @@ fn label(graph: &Graph, id: RelId) -> String {
         Op::Calc { .. } => "Project".to_owned(),
         Op::Union => "Union".to_owned(),
         Op::WindowTable(w) => format!("WindowTable({})", window_text(&w.kind)),
-        Op::WindowAggregate { window, keys, .. } => format!("WindowAggregate({}; {})", window_text(&window.kind), names(input, keys)),
+        Op::WindowAggregate { window, keys, .. } => {
+            format!("WindowAggregate({}; {})", window_text(&window.kind), names(input, keys))
+        }
         Op::GroupAggregate { keys, .. } => format!("GroupAggregate({})", names(input, keys)),
         Op::Deduplicate { keys, keep_last, .. } => {
             format!("Deduplicate({}, {} row)", names(input, keys), if *keep_last { "last" } else { "first" })
@@ -305,4 +332,3 @@ pub(crate) fn duration(ms: i64) -> String {
     }
     format!("{ms} ms")
 }
-

@@ -114,7 +114,9 @@ impl Graph {
         let same_shape = filter.is_none() && outputs.len() == self.rels[input].columns.len();
         let identity = same_shape
             && outputs.iter().enumerate().all(|(i, (e, _, t))| {
-                e.as_column() == Some(i) && self.rels[input].columns[i].time == *t && self.rels[input].columns[i].column.data_type == e.data_type
+                e.as_column() == Some(i)
+                    && self.rels[input].columns[i].time == *t
+                    && self.rels[input].columns[i].column.data_type == e.data_type
             });
         if identity {
             return input;
@@ -160,10 +162,8 @@ fn mergeable(inner: &[Expr], filter: Option<&Expr>, outer: &[&Expr]) -> bool {
 }
 
 fn is_random(e: &Expr) -> bool {
-    let own = matches!(
-        &e.kind,
-        ExprKind::Call { function: Function::Rand | Function::RandInteger | Function::Uuid, .. }
-    );
+    let own =
+        matches!(&e.kind, ExprKind::Call { function: Function::Rand | Function::RandInteger | Function::Uuid, .. });
     own || e.children().into_iter().any(is_random)
 }
 

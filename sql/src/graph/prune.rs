@@ -100,7 +100,8 @@ type Mapped = (RelId, Vec<Option<usize>>);
 
 /// The same relation with these of its old columns only.
 fn narrowed(out: &mut Graph, (rel, map): &Mapped, read: &BTreeSet<usize>, span: tidegate_core::Span) -> Mapped {
-    let kept: Vec<(usize, usize)> = read.iter().filter_map(|old| Some((*old, map.get(*old).copied().flatten()?))).collect();
+    let kept: Vec<(usize, usize)> =
+        read.iter().filter_map(|old| Some((*old, map.get(*old).copied().flatten()?))).collect();
     if kept.len() == out.rels[*rel].columns.len() {
         return (*rel, map.clone());
     }
@@ -149,8 +150,10 @@ fn rebuild(graph: &Graph, id: RelId, needed: &BTreeSet<usize>, map: &[Option<Map
     match (&rel.op, input) {
         (Op::Calc { filter, exprs }, Some(input)) => {
             let kept: Vec<usize> = needed.iter().copied().collect();
-            let outputs: Vec<Output> =
-                kept.iter().map(|i| (expr(&exprs[*i]), rel.columns[*i].column.name.clone(), rel.columns[*i].time)).collect();
+            let outputs: Vec<Output> = kept
+                .iter()
+                .map(|i| (expr(&exprs[*i]), rel.columns[*i].column.name.clone(), rel.columns[*i].time))
+                .collect();
             let new = out.calc(input, filter.as_ref().map(expr), outputs, rel.span);
             (new, keep(&kept))
         }
@@ -164,7 +167,11 @@ fn rebuild(graph: &Graph, id: RelId, needed: &BTreeSet<usize>, map: &[Option<Map
                         .map(|i| {
                             let c = &rel.columns[*i];
                             let at = m.get(*i).copied().flatten().unwrap_or(0);
-                            (Expr::column(at, out.rels[*r].columns[at].column.data_type.clone()), c.column.name.clone(), c.time)
+                            (
+                                Expr::column(at, out.rels[*r].columns[at].column.data_type.clone()),
+                                c.column.name.clone(),
+                                c.time,
+                            )
                         })
                         .collect();
                     (*r, outputs)
@@ -217,7 +224,13 @@ fn rebuild(graph: &Graph, id: RelId, needed: &BTreeSet<usize>, map: &[Option<Map
 }
 
 /// Columns of an operator that passes its input on and adds `extra` columns of its own.
-fn passed_through(rel: &super::Rel, inputs: &[&Mapped], out: &Graph, input: RelId, extra: usize) -> (Vec<RelColumn>, Vec<Option<usize>>) {
+fn passed_through(
+    rel: &super::Rel,
+    inputs: &[&Mapped],
+    out: &Graph,
+    input: RelId,
+    extra: usize,
+) -> (Vec<RelColumn>, Vec<Option<usize>>) {
     let own = rel.columns.len() - extra;
     let mut columns = out.rels[input].columns.clone();
     let mut positions = vec![None; rel.columns.len()];

@@ -4,7 +4,9 @@
 
 use std::collections::HashMap;
 
-use tidegate_core::scan::{ChainStep, FieldSource, Metadata, OnCastError, Root, ScanField, ScanRequest, TimeField, TimeUnit};
+use tidegate_core::scan::{
+    ChainStep, FieldSource, Metadata, OnCastError, Root, ScanField, ScanRequest, TimeField, TimeUnit,
+};
 use tidegate_core::table::{Format, Resource};
 use tidegate_core::{Column, SqlType};
 use tidegate_plan::{EventTime, Expr, ExprKind, Function, JsonCallKind, JsonWrapper, OnJson, Op, Scan};
@@ -12,7 +14,12 @@ use tidegate_plan::{EventTime, Expr, ExprKind, Function, JsonCallKind, JsonWrapp
 use super::{Graph, InsertRel, RelColumn, RelId, TimeAttribute, filter, identity};
 
 /// The graph with scans that read exactly what is wanted, and the ids that go with it.
-pub(crate) fn push(graph: &Graph, ids: &[String], inserts: &mut [InsertRel], query: &mut Option<RelId>) -> (Graph, Vec<String>) {
+pub(crate) fn push(
+    graph: &Graph,
+    ids: &[String],
+    inserts: &mut [InsertRel],
+    query: &mut Option<RelId>,
+) -> (Graph, Vec<String>) {
     let mut out = Graph { tables: graph.tables.clone(), ..Graph::default() };
     let mut new_ids = Vec::new();
     let mut map: Vec<RelId> = Vec::with_capacity(graph.rels.len());
@@ -61,10 +68,20 @@ pub(crate) fn push(graph: &Graph, ids: &[String], inserts: &mut [InsertRel], que
 }
 
 /// A reader of a scan that needs its columns as declared gets a projection of them.
-fn adapter(graph: &Graph, out: &mut Graph, ids: &mut Vec<String>, f: &Fields, old: RelId, new: RelId, id: &str) -> RelId {
+fn adapter(
+    graph: &Graph,
+    out: &mut Graph,
+    ids: &mut Vec<String>,
+    f: &Fields,
+    old: RelId,
+    new: RelId,
+    id: &str,
+) -> RelId {
     let columns = graph.rels[old].columns.clone();
-    let exprs: Vec<Expr> = columns.iter().enumerate().map(|(i, c)| f.rewrite(&Expr::column(i, c.column.data_type.clone()))).collect();
-    let same = exprs.len() == out.rels[new].columns.len() && exprs.iter().enumerate().all(|(i, e)| e.as_column() == Some(i));
+    let exprs: Vec<Expr> =
+        columns.iter().enumerate().map(|(i, c)| f.rewrite(&Expr::column(i, c.column.data_type.clone()))).collect();
+    let same =
+        exprs.len() == out.rels[new].columns.len() && exprs.iter().enumerate().all(|(i, e)| e.as_column() == Some(i));
     if same {
         return new;
     }
@@ -72,7 +89,12 @@ fn adapter(graph: &Graph, out: &mut Graph, ids: &mut Vec<String>, f: &Fields, ol
     if let Some(found) = ids.iter().position(|i| *i == name) {
         return found;
     }
-    out.rels.push(super::Rel { op: Op::Calc { filter: None, exprs }, inputs: vec![new], columns, span: graph.rels[old].span });
+    out.rels.push(super::Rel {
+        op: Op::Calc { filter: None, exprs },
+        inputs: vec![new],
+        columns,
+        span: graph.rels[old].span,
+    });
     ids.push(name);
     out.rels.len() - 1
 }
@@ -270,7 +292,9 @@ impl Fields {
                     JsonCallKind::Value { on_empty, on_error } if null(on_empty) && null(on_error) => {
                         ChainStep::JsonValue(call.path.clone(), call.rule)
                     }
-                    JsonCallKind::Query { wrapper: JsonWrapper::Without, on_empty, on_error } if null(on_empty) && null(on_error) => {
+                    JsonCallKind::Query { wrapper: JsonWrapper::Without, on_empty, on_error }
+                        if null(on_empty) && null(on_error) =>
+                    {
                         ChainStep::JsonQuery(call.path.clone(), call.rule)
                     }
                     _ => return None,
@@ -299,7 +323,9 @@ impl Fields {
     /// An expression over the declared columns as one over the fields.
     fn rewrite(&self, e: &Expr) -> Expr {
         if let Some(field) = self.field_of(e) {
-            if let Some(i) = self.fields.iter().position(|f| f.from == field.from && f.data_type.ty == field.data_type.ty) {
+            if let Some(i) =
+                self.fields.iter().position(|f| f.from == field.from && f.data_type.ty == field.data_type.ty)
+            {
                 return Expr { kind: ExprKind::Column(i), data_type: e.data_type.clone(), span: e.span };
             }
         }
@@ -366,7 +392,9 @@ fn name_of(from: &FieldSource) -> String {
 fn time_field(e: &Expr) -> Option<TimeField> {
     match &e.kind {
         ExprKind::Column(field) => match e.data_type.ty {
-            SqlType::Timestamp(_) | SqlType::TimestampLtz(_) => Some(TimeField { field: *field, unit: TimeUnit::Micros }),
+            SqlType::Timestamp(_) | SqlType::TimestampLtz(_) => {
+                Some(TimeField { field: *field, unit: TimeUnit::Micros })
+            }
             SqlType::BigInt => Some(TimeField { field: *field, unit: TimeUnit::Millis }),
             _ => None,
         },

@@ -54,9 +54,13 @@ pub(crate) fn cardinality(c: Call<'_>) -> Result<Expr> {
 /// `array[n]`, `map[key]`
 pub(crate) fn element(env: &Env, base: Expr, key: Expr, span: Span) -> Result<Expr> {
     let (value, key) = match &base.data_type.ty {
-        SqlType::Array(e) if key.data_type.ty.is_integer() => (e.as_ref().clone(), cast::implicit(env, key, &SqlType::Int)),
+        SqlType::Array(e) if key.data_type.ty.is_integer() => {
+            (e.as_ref().clone(), cast::implicit(env, key, &SqlType::Int))
+        }
         SqlType::Array(_) => {
-            return Err(Error::user(format!("an array is indexed by a whole number, this is {}", key.data_type.ty)).at(span));
+            return Err(
+                Error::user(format!("an array is indexed by a whole number, this is {}", key.data_type.ty)).at(span)
+            );
         }
         SqlType::Map(k, v) => {
             let sample = Expr::column(0, k.as_ref().clone());

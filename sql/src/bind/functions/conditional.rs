@@ -56,4 +56,3 @@ pub(crate) fn type_of(c: Call<'_>) -> Result<Expr> {
     let e = cast::implicit(c.env, literal::text(&text), &SqlType::STRING);
     Ok(Expr { data_type: SqlType::STRING.nullable(), ..e }.at(c.span))
 }
-

@@ -6,8 +6,8 @@ use tidegate_plan::{Expr, ExprKind, Function, JsonCall, JsonCallKind, JsonWrappe
 
 use super::{Call, Null, cast, check_arity, literal};
 use crate::ast::{
-    ARG_ON_EMPTY, ARG_ON_ERROR, ARG_ON_NULL, ARG_RETURNING, ARG_WRAPPER, JSON_EMPTY_ARRAY, JSON_EMPTY_OBJECT, JSON_ERROR,
-    JSON_NULL, cast_type, span_of,
+    ARG_ON_EMPTY, ARG_ON_ERROR, ARG_ON_NULL, ARG_RETURNING, ARG_WRAPPER, JSON_EMPTY_ARRAY, JSON_EMPTY_OBJECT,
+    JSON_ERROR, JSON_NULL, cast_type, span_of,
 };
 use crate::bind::expr::ExprBinder;
 use crate::bind::json_path;
@@ -24,7 +24,9 @@ fn clauses<'e>(name: &str, f: &'e sp::Function) -> Result<Clauses<'e>> {
         match arg {
             sp::FunctionArg::Unnamed(sp::FunctionArgExpr::Expr(e)) => out.plain.push(e),
             sp::FunctionArg::Named { name, arg: sp::FunctionArgExpr::Expr(e), .. } => out.named.push((&name.value, e)),
-            sp::FunctionArg::ExprNamed { name: sp::Expr::Identifier(id), arg: sp::FunctionArgExpr::Expr(e), .. } => {
+            sp::FunctionArg::ExprNamed {
+                name: sp::Expr::Identifier(id), arg: sp::FunctionArgExpr::Expr(e), ..
+            } => {
                 out.named.push((&id.value, e));
             }
             other => return Err(Error::user(format!("{other} is not an argument of {name}"))),
@@ -71,7 +73,11 @@ pub(crate) fn bind(b: &mut ExprBinder<'_>, name: &str, f: &sp::Function, span: S
         // Flink takes bytes and always answers NULL.
         t if t.is_bytes() => return Ok(Expr::literal(Scalar::Null, json_type(name)).at(span)),
         _ if !env.is_flink() => cast::implicit(env, input, &SqlType::STRING),
-        t => return Err(Error::user(format!("{name} takes a text, this is {t}")).at(span).help("write CAST(… AS STRING)")),
+        t => {
+            return Err(Error::user(format!("{name} takes a text, this is {t}"))
+                .at(span)
+                .help("write CAST(… AS STRING)"));
+        }
     };
     let rule = env.json_rule();
     let path = json_path::parse(path, rule);
@@ -153,11 +159,15 @@ fn construct(b: &mut ExprBinder<'_>, name: &str, clauses: &Clauses<'_>, span: Sp
     let object = name == "JSON_OBJECT";
     if object {
         if args.len() % 2 != 0 {
-            return Err(Error::user("JSON_OBJECT takes keys and values in turn").at(span).help("write KEY 'a' VALUE x"));
+            return Err(Error::user("JSON_OBJECT takes keys and values in turn")
+                .at(span)
+                .help("write KEY 'a' VALUE x"));
         }
         for key in args.iter().step_by(2) {
             if !key.data_type.ty.is_text() {
-                return Err(Error::user(format!("a key of JSON_OBJECT is a text, this is {}", key.data_type.ty)).at(key.span));
+                return Err(
+                    Error::user(format!("a key of JSON_OBJECT is a text, this is {}", key.data_type.ty)).at(key.span)
+                );
             }
         }
     }
@@ -167,7 +177,8 @@ fn construct(b: &mut ExprBinder<'_>, name: &str, clauses: &Clauses<'_>, span: Sp
         Some(_) => false,
         None => !object,
     };
-    let function = if object { Function::JsonObject { absent_on_null } } else { Function::JsonArray { absent_on_null } };
+    let function =
+        if object { Function::JsonObject { absent_on_null } } else { Function::JsonArray { absent_on_null } };
     Ok(Expr::new(ExprKind::Call { function, args }, SqlType::STRING.not_null()).at(span))
 }
 

@@ -137,7 +137,12 @@ fn not_text(x: &Expr, what: &str) -> Error {
 pub(crate) fn is_niladic(name: &str) -> bool {
     matches!(
         name.to_ascii_uppercase().as_str(),
-        "CURRENT_TIMESTAMP" | "CURRENT_DATE" | "CURRENT_TIME" | "LOCALTIMESTAMP" | "LOCALTIME" | "CURRENT_ROW_TIMESTAMP"
+        "CURRENT_TIMESTAMP"
+            | "CURRENT_DATE"
+            | "CURRENT_TIME"
+            | "LOCALTIMESTAMP"
+            | "LOCALTIME"
+            | "CURRENT_ROW_TIMESTAMP"
     )
 }
 
@@ -160,7 +165,9 @@ pub(crate) fn bind(b: &mut ExprBinder<'_>, f: &sp::Function, span: Span) -> Resu
         "ROW_NUMBER" | "RANK" | "DENSE_RANK" => {
             return Err(Error::user(format!("{name} needs OVER (PARTITION BY … ORDER BY …)")).at(span));
         }
-        "JSON_VALUE" | "JSON_QUERY" | "JSON_EXISTS" | "JSON_OBJECT" | "JSON_ARRAY" => return json::bind(b, &name, f, span),
+        "JSON_VALUE" | "JSON_QUERY" | "JSON_EXISTS" | "JSON_OBJECT" | "JSON_ARRAY" => {
+            return json::bind(b, &name, f, span);
+        }
         "TIMESTAMPDIFF" | "TIMESTAMPADD" => return time::unit_call(b, &name, f, span),
         _ => {}
     }
@@ -183,7 +190,9 @@ fn over_error(name: &str, span: Span) -> Error {
             .at(span)
             .help("write SELECT … FROM (SELECT *, ROW_NUMBER() OVER (PARTITION BY k ORDER BY t DESC) AS rn FROM t) WHERE rn = 1");
     }
-    Error::user(format!("OVER aggregates ({name} OVER …) are not supported yet")).at(span).help("use GROUP BY, a window, or ROW_NUMBER()")
+    Error::user(format!("OVER aggregates ({name} OVER …) are not supported yet"))
+        .at(span)
+        .help("use GROUP BY, a window, or ROW_NUMBER()")
 }
 
 /// The arguments of an ordinary call.

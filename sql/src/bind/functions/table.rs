@@ -40,11 +40,21 @@ const fn all(names: &'static [&'static str], arity: (usize, usize), bind: fn(Cal
     Row { names, dialects: Dialects::All, arity, bind, elsewhere: "" }
 }
 
-const fn flink(names: &'static [&'static str], arity: (usize, usize), bind: fn(Call<'_>) -> Result<Expr>, elsewhere: &'static str) -> Row {
+const fn flink(
+    names: &'static [&'static str],
+    arity: (usize, usize),
+    bind: fn(Call<'_>) -> Result<Expr>,
+    elsewhere: &'static str,
+) -> Row {
     Row { names, dialects: Dialects::Flink, arity, bind, elsewhere }
 }
 
-const fn blink(names: &'static [&'static str], arity: (usize, usize), bind: fn(Call<'_>) -> Result<Expr>, elsewhere: &'static str) -> Row {
+const fn blink(
+    names: &'static [&'static str],
+    arity: (usize, usize),
+    bind: fn(Call<'_>) -> Result<Expr>,
+    elsewhere: &'static str,
+) -> Row {
     Row { names, dialects: Dialects::Blink, arity, bind, elsewhere }
 }
 

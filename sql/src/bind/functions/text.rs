@@ -86,7 +86,13 @@ pub(crate) fn to_boolean(c: Call<'_>, f: Function) -> Result<Expr> {
 }
 
 /// TRIM with its own syntax.
-pub(crate) fn trim(env: &Env, side: Option<sp::TrimWhereField>, what: Option<Expr>, text: Expr, span: Span) -> Result<Expr> {
+pub(crate) fn trim(
+    env: &Env,
+    side: Option<sp::TrimWhereField>,
+    what: Option<Expr>,
+    text: Expr,
+    span: Span,
+) -> Result<Expr> {
     let side = match side {
         None | Some(sp::TrimWhereField::Both) => TrimSide::Both,
         Some(sp::TrimWhereField::Leading) => TrimSide::Leading,
@@ -193,7 +199,11 @@ pub(crate) fn to_base64(c: Call<'_>) -> Result<Expr> {
 
 /// HEX(text or integer)
 pub(crate) fn hex(c: Call<'_>) -> Result<Expr> {
-    let x = if c.args[0].data_type.ty.is_integer() { cast::implicit(c.env, c.arg(0)?, &SqlType::BigInt) } else { c.text(0)? };
+    let x = if c.args[0].data_type.ty.is_integer() {
+        cast::implicit(c.env, c.arg(0)?, &SqlType::BigInt)
+    } else {
+        c.text(0)?
+    };
     Ok(c.done(Function::Hex, vec![x], SqlType::STRING, Null::IfAny))
 }
 

@@ -94,7 +94,9 @@ pub(crate) fn from_unixtime(c: Call<'_>) -> Result<Expr> {
 /// Flink's TO_TIMESTAMP(text[, pattern]): a wall clock.
 pub(crate) fn to_timestamp(c: Call<'_>) -> Result<Expr> {
     if c.args[0].data_type.ty.is_numeric() {
-        return Err(c.wrong(0, "a text").help("for numbers use TO_TIMESTAMP_LTZ(number, 0) for seconds, TO_TIMESTAMP_LTZ(number, 3) for milliseconds"));
+        return Err(c.wrong(0, "a text").help(
+            "for numbers use TO_TIMESTAMP_LTZ(number, 0) for seconds, TO_TIMESTAMP_LTZ(number, 3) for milliseconds",
+        ));
     }
     let args = c.texts()?;
     Ok(c.done(Function::ToTimestamp, args, SqlType::Timestamp(3), Null::Always))
@@ -153,7 +155,9 @@ pub(crate) fn date_format(c: Call<'_>) -> Result<Expr> {
         return Ok(c.done(Function::DateFormat { zone }, args, SqlType::STRING, Null::Always));
     }
     if !ty.is_text() && ty != SqlType::Null {
-        return Err(c.wrong(0, "a TIMESTAMP or a text").help("for epoch milliseconds use DATE_FORMAT(TO_TIMESTAMP_LTZ(ms, 3), …)"));
+        return Err(c
+            .wrong(0, "a TIMESTAMP or a text")
+            .help("for epoch milliseconds use DATE_FORMAT(TO_TIMESTAMP_LTZ(ms, 3), …)"));
     }
     let args = c.texts()?;
     Ok(c.done(Function::DateFormatText, args, SqlType::STRING, Null::Always))
@@ -195,7 +199,8 @@ pub(crate) fn extract(env: &Env, unit: Option<DateUnit>, x: Expr, written: &str,
     let x = time_operand(env, x, "EXTRACT", span)?;
     let nullable = x.data_type.nullable;
     let function = Function::Extract { unit, zone: zone(env) };
-    Ok(Expr::new(ExprKind::Call { function, args: vec![x] }, SqlType::BigInt.nullable().with_nullable(nullable)).at(span))
+    Ok(Expr::new(ExprKind::Call { function, args: vec![x] }, SqlType::BigInt.nullable().with_nullable(nullable))
+        .at(span))
 }
 
 fn time_operand(env: &Env, x: Expr, what: &str, span: Span) -> Result<Expr> {
@@ -225,7 +230,9 @@ pub(crate) fn unit_call(b: &mut ExprBinder<'_>, name: &str, f: &sp::Function, sp
     };
     check_arity(name, (3, 3), list.args.len(), span)?;
     let unit = match &list.args[0] {
-        sp::FunctionArg::Unnamed(sp::FunctionArgExpr::Expr(e)) => literal::unit_named(e.to_string().trim_matches(['`', '\''])),
+        sp::FunctionArg::Unnamed(sp::FunctionArgExpr::Expr(e)) => {
+            literal::unit_named(e.to_string().trim_matches(['`', '\'']))
+        }
         _ => None,
     };
     let Some(unit) = unit.filter(|u| !matches!(u, DateUnit::DayOfWeek | DateUnit::DayOfYear | DateUnit::Epoch)) else {
