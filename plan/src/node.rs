@@ -101,6 +101,7 @@ impl std::fmt::Display for Changes {
 
 /// What an operator does.
 #[derive(Debug, Clone, Serialize, Deserialize)]
+#[allow(clippy::large_enum_variant, reason = "a plan has few nodes")]
 pub enum Op {
     /// Reads a table; decodes what is asked; takes event times and watermarks from every record.
     Scan(Scan),
