@@ -21,6 +21,7 @@ use tidegate_core::scan::{CastFlavor, CastRule, OnCastError};
 use tidegate_core::types::MAX_LENGTH;
 use tidegate_core::{Scalar, SqlType};
 
+use super::buffer::TextBuffer;
 use super::decimal::{self, write_decimal};
 use super::number::{self, NumberProblem, write_double, write_float, write_integer};
 use super::pattern::{Letters, Pattern};
@@ -268,8 +269,8 @@ pub fn cast_text(text: &str, to: &SqlType, rule: CastRule, zone: &Zone) -> Resul
 }
 
 /// Appends BOOLEAN text.
-pub fn write_boolean(out: &mut String, value: bool, flavor: CastFlavor) {
-    out.push_str(match (flavor, value) {
+pub fn write_boolean<B: TextBuffer>(out: &mut B, value: bool, flavor: CastFlavor) {
+    out.text(match (flavor, value) {
         (CastFlavor::Flink, true) => "TRUE",
         (CastFlavor::Flink, false) => "FALSE",
         (_, true) => "true",

@@ -1,7 +1,8 @@
 //! Exact decimals: an unscaled 128-bit integer and a scale. Rounding is half up (away from zero), as
 //! everywhere in Flink; what does not fit a precision is `None`.
 
-use super::number::{push_ascii, trim_blanks};
+use super::buffer::TextBuffer;
+use super::number::trim_blanks;
 
 /// Largest number of digits.
 pub const MAX_PRECISION: u8 = 38;
@@ -38,7 +39,7 @@ pub fn rescale(unscaled: i128, from: u8, to: u8, precision: u8) -> Option<i128> 
 }
 
 /// Appends the plain text: `1.50`, never an exponent.
-pub fn write_decimal(out: &mut String, unscaled: i128, scale: u8) {
+pub fn write_decimal<B: TextBuffer>(out: &mut B, unscaled: i128, scale: u8) {
     let mut digits = [b'0'; 80];
     let mut at = digits.len();
     let mut rest = unscaled.unsigned_abs();
@@ -54,9 +55,10 @@ pub fn write_decimal(out: &mut String, unscaled: i128, scale: u8) {
         count += 1;
     }
     if unscaled < 0 {
-        out.push('-');
+        at -= 1;
+        digits[at] = b'-';
     }
-    push_ascii(out, &digits[at..]);
+    out.ascii(&digits[at..]);
 }
 
 /// The plain text as a new `String`.

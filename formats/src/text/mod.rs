@@ -5,14 +5,16 @@
 //! |---|---|
 //! | [`number`] | integers, `Double.toString`, Java's number parsing |
 //! | [`decimal`] | exact decimals: text, rounding, limits |
+//! | [`buffer`] | what printers append to |
 //! | [`calendar`] | days, months and weekdays on plain integers |
 //! | [`zone`] | offsets of a time zone, from a table |
 //! | [`timestamp`] | SQL text of TIMESTAMP, DATE and TIME |
 //! | [`pattern`] | `yyyy-MM-dd HH:mm:ss` and friends, in both of Java's readings |
 //! | [`cast`] | CAST between text and every scalar type |
 //!
-//! Printers append to a `String` so that a caller can build a row's text without temporaries.
+//! Printers append to a [`buffer::TextBuffer`] so that a caller can build a row's text without temporaries.
 
+pub mod buffer;
 pub mod calendar;
 pub mod cast;
 pub mod decimal;

@@ -1,10 +1,11 @@
 //! SQL text of TIMESTAMP, DATE and TIME: `2020-08-27 11:45:16.120`.
 
+use super::buffer::TextBuffer;
 use super::calendar::{self, DAY, Date, Fields, SECOND, days_in_month, days_of};
-use super::number::{push_ascii, write_padded};
+use super::number::write_padded;
 
 /// Appends `yyyy-MM-dd`.
-pub fn write_date(out: &mut String, days: i64) {
+pub fn write_date<B: TextBuffer>(out: &mut B, days: i64) {
     let date = calendar::date_of(days);
     if let 0..=9999 = date.year {
         let (century, year) = ((date.year / 100) as u8, (date.year % 100) as u8);
@@ -12,13 +13,13 @@ pub fn write_date(out: &mut String, days: i64) {
         for (at, value) in [(0, century), (2, year), (5, date.month), (8, date.day)] {
             two_digits(&mut text, at, value);
         }
-        push_ascii(out, &text);
+        out.ascii(&text);
     } else {
         write_padded(out, date.year, 4);
         let mut text = *b"-00-00";
         two_digits(&mut text, 1, date.month);
         two_digits(&mut text, 4, date.day);
-        push_ascii(out, &text);
+        out.ascii(&text);
     }
 }
 
@@ -29,7 +30,7 @@ fn two_digits(text: &mut [u8], at: usize, value: u8) {
 
 /// Appends `HH:mm:ss` and at least `precision` digits of the second's fraction, more where they are
 /// not zero. `micros` counts from midnight.
-pub fn write_time(out: &mut String, micros: i64, precision: u8) {
+pub fn write_time<B: TextBuffer>(out: &mut B, micros: i64, precision: u8) {
     let seconds = micros / SECOND;
     let mut text = *b"00:00:00.000000";
     two_digits(&mut text, 0, (seconds / 3600) as u8);
@@ -46,24 +47,24 @@ pub fn write_time(out: &mut String, micros: i64, precision: u8) {
         fraction /= 10;
     }
     let wanted = digits.max(usize::from(precision.min(6)));
-    push_ascii(out, &text[..if wanted == 0 { 8 } else { 9 + wanted }]);
+    out.ascii(&text[..if wanted == 0 { 8 } else { 9 + wanted }]);
     if precision > 6 {
-        push_ascii(out, &b"000"[..usize::from(precision.min(9) - 6)]);
+        out.ascii(&b"000"[..usize::from(precision.min(9) - 6)]);
     }
 }
 
 /// Appends a wall-clock timestamp (µs since 1970) as Flink's CAST to STRING does.
-pub fn write_timestamp(out: &mut String, wall: i64, precision: u8) {
+pub fn write_timestamp<B: TextBuffer>(out: &mut B, wall: i64, precision: u8) {
     write_date(out, wall.div_euclid(DAY));
-    out.push(' ');
+    out.byte(b' ');
     write_time(out, wall.rem_euclid(DAY), precision);
 }
 
 /// Appends `yyyy-MM-ddTHH:mm:ss`, with milliseconds or microseconds where they are not zero, as
 /// `LocalDateTime.toString` does but always with seconds.
-pub fn write_iso(out: &mut String, wall: i64) {
+pub fn write_iso<B: TextBuffer>(out: &mut B, wall: i64) {
     write_date(out, wall.div_euclid(DAY));
-    out.push('T');
+    out.byte(b'T');
     write_time(out, wall.rem_euclid(DAY), 0);
 }
 
@@ -72,24 +73,24 @@ pub fn write_iso(out: &mut String, wall: i64) {
 pub struct TimestampPrinter {
     precision: u8,
     day: i64,
-    date: String,
+    date: Vec<u8>,
 }
 
 impl TimestampPrinter {
     /// A printer with a number of decimals.
     pub fn new(precision: u8) -> Self {
-        TimestampPrinter { precision, day: i64::MIN, date: String::with_capacity(16) }
+        TimestampPrinter { precision, day: i64::MIN, date: Vec::with_capacity(16) }
     }
     /// The same as [`write_timestamp`].
-    pub fn write(&mut self, out: &mut String, wall: i64) {
+    pub fn write<B: TextBuffer>(&mut self, out: &mut B, wall: i64) {
         let day = wall.div_euclid(DAY);
         if day != self.day {
             self.date.clear();
             write_date(&mut self.date, day);
-            self.date.push(' ');
+            self.date.push(b' ');
             self.day = day;
         }
-        out.push_str(&self.date);
+        out.ascii(&self.date);
         write_time(out, wall.rem_euclid(DAY), self.precision);
     }
 }

@@ -3,17 +3,17 @@
 
 use std::sync::Arc;
 
-use arrow_array::builder::StringBuilder;
-use arrow_array::{Array, UInt32Array};
+use arrow_array::{Array, StringArray};
+use arrow_buffer::{NullBufferBuilder, OffsetBuffer};
 use tidegate_core::scan::CastFlavor;
 use tidegate_core::types::MAX_LENGTH;
-use tidegate_core::{Result, SqlType};
+use tidegate_core::{Error, Result, SqlType};
 use tidegate_plan::{Expr, ExprKind, Function};
 
 use super::cast::printer::{Print, Printer};
 use super::frame::Frame;
 use super::graph::{Graph, Id};
-use super::value::{Texts, Value};
+use super::value::{Texts, Value, arrow};
 
 /// One part of a concatenation.
 #[derive(Debug)]
@@ -101,14 +101,20 @@ fn add(graph: &mut Graph, arg: &Expr, skip_nulls: bool, out: &mut Vec<Piece>) ->
 fn add_printed(graph: &Graph, id: Id, out: &mut Vec<Piece>) -> Result<()> {
     let ty = &graph.nodes[id].data_type.ty;
     let print = Print::of(ty, CastFlavor::Blink, "")?
-        .ok_or_else(|| tidegate_core::Error::user(format!("{ty} cannot be concatenated")).help("cast it to VARCHAR"))?;
+        .ok_or_else(|| Error::user(format!("{ty} cannot be concatenated")).help("cast it to VARCHAR"))?;
     out.push(Piece::Print(id, print));
     Ok(())
 }
 
-/// A part ready to be read.
+/// A part ready to be read, and the literal before it.
+struct Step<'a> {
+    prefix: &'a str,
+    reader: Reader<'a>,
+}
+
 enum Reader<'a> {
-    Literal(&'a str),
+    /// Nothing: the literal stands at the end.
+    End,
     Null,
     Text(Texts<'a>, bool),
     Print(Box<Printer<'a>>, bool),
@@ -118,63 +124,69 @@ enum Reader<'a> {
 pub(super) fn run(frame: &Frame<'_>, pieces: &[Piece], skip_nulls: bool) -> Result<Value> {
     let values: Vec<Option<(Value, bool)>> =
         pieces.iter().map(|p| p.arg().map(|id| frame.unselected(id)).transpose()).collect::<Result<_>>()?;
-    let mut fixed = 0;
-    let mut readers = Vec::with_capacity(pieces.len());
-    for (piece, value) in pieces.iter().zip(&values) {
-        readers.push(match (piece, value) {
-            (Piece::Literal(text), _) => {
-                fixed += text.len();
-                Reader::Literal(text)
-            }
-            (Piece::Text(_), Some((value, indexed))) => {
-                fixed += 12;
-                Reader::Text(Texts::of(value)?, *indexed)
-            }
-            (Piece::Print(_, print), Some((value, indexed))) => {
-                fixed += 12;
-                Reader::Print(Box::new(print.reader(value)?), *indexed)
-            }
-            _ => Reader::Null,
-        });
-    }
-    let all_constant = values.iter().all(|v| v.as_ref().is_none_or(|(v, _)| v.constant));
-    let rows = if all_constant { 1 } else { frame.rows };
-    let mut out = StringBuilder::with_capacity(rows, rows * fixed);
-    let mut buffer = String::with_capacity(fixed * 2);
+    let (mut steps, width) = steps(pieces, &values)?;
+    let constant = values.iter().all(|v| v.as_ref().is_none_or(|(v, _)| v.constant));
+    let rows = if constant { 1 } else { frame.rows };
+    let mut bytes: Vec<u8> = Vec::with_capacity(rows * width);
+    let mut offsets: Vec<i32> = Vec::with_capacity(rows + 1);
+    offsets.push(0);
+    let mut nulls = NullBufferBuilder::new(rows);
+    let batch_rows = frame.batch_rows().map(|r| r.values().as_ref());
     for row in 0..rows {
-        buffer.clear();
-        if append_row(&mut readers, row, frame.batch_rows(), skip_nulls, &mut buffer) {
-            out.append_value(&buffer);
-        } else {
-            out.append_null();
+        let start = bytes.len();
+        let outer = batch_rows.and_then(|r: &[u32]| r.get(row)).map_or(row, |r| *r as usize);
+        let present = append_row(&mut steps, row, outer, skip_nulls, &mut bytes);
+        if !present {
+            bytes.truncate(start);
         }
+        nulls.append(present);
+        offsets.push(i32::try_from(bytes.len()).map_err(|_| too_long())?);
     }
-    Ok(Value { array: Arc::new(out.finish()), constant: all_constant })
+    let offsets = OffsetBuffer::new(offsets.into());
+    let array = StringArray::try_new(offsets, bytes.into(), nulls.finish()).map_err(arrow)?;
+    Ok(Value { array: Arc::new(array), constant })
 }
 
-/// One row; false where it is NULL.
-fn append_row(
-    readers: &mut [Reader<'_>],
-    row: usize,
-    batch_rows: Option<&UInt32Array>,
-    skip_nulls: bool,
-    out: &mut String,
-) -> bool {
-    let outer = batch_rows.map_or(row, |r| r.values().get(row).map_or(row, |r| *r as usize));
-    for reader in readers {
-        let present = match reader {
-            Reader::Literal(text) => {
-                out.push_str(text);
-                true
+fn too_long() -> Error {
+    Error::user("the concatenated texts of one batch are longer than 2 GiB")
+}
+
+/// Literals go in front of the part that follows them; also the expected length of a row.
+fn steps<'a>(pieces: &'a [Piece], values: &'a [Option<(Value, bool)>]) -> Result<(Vec<Step<'a>>, usize)> {
+    let mut steps = Vec::with_capacity(pieces.len() / 2 + 1);
+    let mut prefix = "";
+    let mut width = 0;
+    for (piece, value) in pieces.iter().zip(values) {
+        width += 14;
+        let reader = match (piece, value) {
+            (Piece::Literal(text), _) => {
+                width += text.len();
+                prefix = text;
+                continue;
             }
+            (Piece::Text(_), Some((value, indexed))) => Reader::Text(Texts::of(value)?, *indexed),
+            (Piece::Print(_, print), Some((value, indexed))) => Reader::Print(Box::new(print.reader(value)?), *indexed),
+            _ => Reader::Null,
+        };
+        steps.push(Step { prefix: std::mem::take(&mut prefix), reader });
+    }
+    if !prefix.is_empty() {
+        steps.push(Step { prefix, reader: Reader::End });
+    }
+    Ok((steps, width))
+}
+
+/// One row; false where it is NULL. `outer` is its row in the batch.
+fn append_row(steps: &mut [Step<'_>], row: usize, outer: usize, skip_nulls: bool, out: &mut Vec<u8>) -> bool {
+    for step in steps {
+        out.extend_from_slice(step.prefix.as_bytes());
+        let present = match &mut step.reader {
+            Reader::End => true,
             Reader::Null => false,
-            Reader::Text(texts, indexed) => match texts.get(if *indexed { outer } else { row }) {
-                Some(text) => {
-                    out.push_str(text);
-                    true
-                }
-                None => false,
-            },
+            Reader::Text(texts, indexed) => {
+                let text = texts.get(if *indexed { outer } else { row });
+                text.map(|t| out.extend_from_slice(t.as_bytes())).is_some()
+            }
             Reader::Print(printer, indexed) => printer.write(if *indexed { outer } else { row }, out),
         };
         if !present && !skip_nulls {

@@ -2,6 +2,7 @@
 
 use tidegate_core::scan::CastFlavor;
 use tidegate_core::{Result, SqlType};
+use tidegate_formats::text::buffer::TextBuffer;
 use tidegate_formats::text::cast::write_boolean;
 use tidegate_formats::text::decimal::write_decimal;
 use tidegate_formats::text::number::{write_double, write_float, write_integer};
@@ -83,20 +84,21 @@ pub(in super::super) enum Printer<'a> {
 
 impl Printer<'_> {
     /// Appends the text of a row; false for NULL.
-    pub fn write(&mut self, row: usize, out: &mut String) -> bool {
+    #[inline]
+    pub fn write<B: TextBuffer>(&mut self, row: usize, out: &mut B) -> bool {
         match self {
             Printer::Integer(v) => v.get(row).map(|n| write_integer(out, n)),
             Printer::Timestamp(v, printer, zone) => {
                 v.get(row).map(|us| printer.write(out, zone.map_or(us, |z| z.to_wall(us))))
             }
-            Printer::Text(v) => v.get(row).map(|t| out.push_str(t)),
+            Printer::Text(v) => v.get(row).map(|t| out.text(t)),
             Printer::Boolean(v, flavor) => v.get(row).map(|b| write_boolean(out, b, *flavor)),
             Printer::Float(v) => v.get(row).map(|d| write_float(out, d as f32)),
             Printer::Double(v) => v.get(row).map(|d| write_double(out, d)),
             Printer::Decimal(v) => v.get(row).map(|d| write_decimal(out, d, v.scale)),
             Printer::Date(v) => v.get(row).map(|d| write_date(out, d)),
             Printer::Time(v, p) => v.get(row).map(|ms| write_time(out, ms * 1000, *p)),
-            Printer::Bytes(v) => v.get(row).map(|b| out.push_str(&String::from_utf8_lossy(b))),
+            Printer::Bytes(v) => v.get(row).map(|b| out.text(&String::from_utf8_lossy(b))),
         }
         .is_some()
     }
