@@ -74,6 +74,14 @@ impl Board {
         self.failed.lock().clone()
     }
 
+    /// Whether every lane has claimed its target and applied all that is decided.
+    pub fn is_drained(&self) -> bool {
+        let done = |key: &LaneKey, report: &LaneReport| {
+            self.store.lane_decided(key).is_ok_and(|decided| report.position.is_some_and(|p| p >= decided.position))
+        };
+        self.lanes.lock().iter().all(|(key, report)| done(key, report))
+    }
+
     fn change(&self, key: &LaneKey, f: impl FnOnce(&mut LaneReport)) {
         if let Some(report) = self.lanes.lock().get_mut(key) {
             f(report);

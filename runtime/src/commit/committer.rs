@@ -80,7 +80,8 @@ pub async fn start_committers(
     let sinks = store.sinks();
     let board = Arc::new(Board::new(store.clone(), sinks.iter().flat_map(|s| s.lanes.clone())));
     let (stop, stopping) = watch::channel(false);
-    let context = Context { store: store.clone(), opener, options: Arc::new(options), board: board.clone(), stop: stopping };
+    let context =
+        Context { store: store.clone(), opener, options: Arc::new(options), board: board.clone(), stop: stopping };
     let targets = reach(&context, sinks, opened).await?;
     drain_removed(&context, &targets).await?;
     let publisher = {

@@ -8,7 +8,7 @@ use super::lane::{Lane, Waited, by_position};
 use super::protocol::{Action, Event, Identity, LaneMachine};
 use super::verify::Verdict;
 use crate::failpoint;
-use crate::store::lanes::Cut;
+use crate::store::units::Cut;
 
 /// Runs a lane until it is stopped. `read` is the fence as read and judged at the start.
 ///
@@ -77,7 +77,7 @@ async fn perform(lane: &Lane, sink: &dyn FencedSink, action: Action) -> Result<O
 async fn apply(
     lane: &Lane,
     sink: &dyn FencedSink,
-    planned: &crate::store::lanes::Planned,
+    planned: &crate::store::units::Planned,
     rows: Vec<tidegate_core::ChangeBatch>,
 ) -> Event {
     let unit = lane.unit(planned, rows);

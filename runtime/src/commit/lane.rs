@@ -12,8 +12,8 @@ use super::committer::{CommitOptions, OnReject};
 use super::protocol::{Stop, Trouble, back_off};
 use crate::store::Store;
 use crate::store::decision::LaneKey;
-use crate::store::lanes::{Cut, Planned};
 use crate::store::planning::UnitLimits;
+use crate::store::units::{Cut, Planned};
 
 /// One lane and everything its committer needs.
 #[derive(Clone)]
@@ -71,7 +71,14 @@ impl Lane {
         let (run, incarnation) = self.store.identity();
         let mark = planned.mark;
         let fence = Fence { run, incarnation, position: mark.position, epoch: mark.epoch, digest: mark.digest };
-        ApplyUnit { scope: self.scope.clone(), from: planned.from, to: planned.to, fence, version: planned.version, rows }
+        ApplyUnit {
+            scope: self.scope.clone(),
+            from: planned.from,
+            to: planned.to,
+            fence,
+            version: planned.version,
+            rows,
+        }
     }
 
     /// Waits for more to apply.

@@ -7,7 +7,7 @@
 //! - sinks without a fence: `plain`; with a native two-phase commit: `two_phase`
 //! - removed sinks: [`start::drain_removed`]
 //! - starting, stopping, waiting: [`committer`]; how far it is: [`progress`], [`board`]
-//! - cutting decided rows into units, refused rows: [`crate::store::lanes`]
+//! - cutting decided rows into units: [`crate::store::units`]; recording: [`crate::store::lanes`]
 
 pub mod admission;
 pub mod board;

@@ -7,8 +7,8 @@ use tidegate_core::{ChangeBatch, Result, Retry};
 use super::committer::OnReject;
 use super::lane::{Lane, Waited, by_position};
 use super::protocol::Stop;
-use crate::store::lanes::{Cut, Planned};
 use crate::store::ledger::Claim;
+use crate::store::units::{Cut, Planned};
 
 /// Follows the decisions and writes nothing.
 ///

@@ -154,6 +154,7 @@ impl World {
                 Event::Done
             }
             Action::Acknowledge(mark) => {
+                assert!(mark.position <= self.target.rows.len() as u64, "acknowledged before it was applied");
                 process.applied = Some(mark);
                 Event::Done
             }
@@ -348,13 +349,19 @@ fn a_lane_is_never_taken_back() {
     assert_eq!(m.on(Event::Done, &history), Action::ReadFence);
     // The predecessor is still there: the claim has not worked.
     let mut patient = m.clone();
-    assert!(matches!(patient.on(Event::FenceRead(Ok(Some(fence("predecessor", history.start())))), &history), Action::Claim(_)));
+    assert!(matches!(
+        patient.on(Event::FenceRead(Ok(Some(fence("predecessor", history.start())))), &history),
+        Action::Claim(_)
+    ));
     // Our own: it has.
     let mut lucky = m.clone();
     assert!(matches!(lucky.on(Event::FenceRead(Ok(Some(fence("me", history.start())))), &history), Action::Claim(_)));
     // Someone new has come after us.
     let newcomer = fence("newcomer", history.start());
-    assert_eq!(m.on(Event::FenceRead(Ok(Some(newcomer.clone()))), &history), Action::Stop(Stop::Replaced(Some(newcomer))));
+    assert_eq!(
+        m.on(Event::FenceRead(Ok(Some(newcomer.clone()))), &history),
+        Action::Stop(Stop::Replaced(Some(newcomer)))
+    );
 }
 
 #[test]

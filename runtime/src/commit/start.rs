@@ -44,7 +44,11 @@ pub struct Target {
 ///
 /// # Errors
 /// A sink that can never be opened; a fence that must not be taken over.
-pub async fn reach(context: &Context, sinks: Vec<SinkView>, mut opened: BTreeMap<String, OpenSink>) -> Result<Vec<Target>> {
+pub async fn reach(
+    context: &Context,
+    sinks: Vec<SinkView>,
+    mut opened: BTreeMap<String, OpenSink>,
+) -> Result<Vec<Target>> {
     let mut tasks = JoinSet::new();
     for view in sinks {
         let (context, given) = (context.clone(), opened.remove(&view.info.id));
@@ -127,7 +131,8 @@ pub async fn drain_removed(context: &Context, targets: &[Target]) -> Result<()> 
         }
         tracing::info!("sink {id} was removed: applying what was decided for it ({pending} rows)");
         target.drain(context).await.map_err(|e| {
-            e.context(format!("removed sink {id}")).help("put it back into the job, or start with --drop-pending to forget its rows")
+            e.context(format!("removed sink {id}"))
+                .help("put it back into the job, or start with --drop-pending to forget its rows")
         })?;
         context.board.forget(id);
     }
@@ -150,12 +155,11 @@ impl Target {
         self.spawn(&here, &mut lanes);
         let mut progress = board.subscribe();
         let mut outer = context.stop.clone();
-        let all = self.decided(context)?;
         let drained = async {
             tokio::select! {
                 () = board.keep_publishing() => false,
                 () = stopped(&mut outer) => false,
-                done = progress.wait_for(|p| p.failed.is_some() || is_drained(p, &self.view.info.id, all)) => done.is_ok(),
+                done = progress.wait_for(|p| p.failed.is_some() || board.is_drained()) => done.is_ok(),
             }
         }
         .await;
@@ -168,10 +172,6 @@ impl Target {
             return Err(Error::internal("interrupted"));
         }
         self.retire(context).await
-    }
-
-    fn decided(&self, context: &Context) -> Result<u64> {
-        self.view.lanes.iter().try_fold(0, |sum, key| Ok(sum + context.store.lane_decided(key)?.position))
     }
 
     /// The fences go first: a crash in between finds an unfenced, fully applied sink and makes it anew.
@@ -221,11 +221,11 @@ impl Target {
     }
 }
 
-fn is_drained(progress: &super::progress::Progress, id: &str, all: u64) -> bool {
-    progress.sinks.get(id).is_some_and(|s| s.applied_rows >= all && s.applied_epoch.is_some() == progress.applied_epoch.is_some())
-}
-
-async fn open_patiently(context: &Context, key: &LaneKey, table: &tidegate_core::table::BoundTable) -> Result<Arc<OpenSink>> {
+async fn open_patiently(
+    context: &Context,
+    key: &LaneKey,
+    table: &tidegate_core::table::BoundTable,
+) -> Result<Arc<OpenSink>> {
     let mut stop = context.stop.clone();
     let mut failures = 0;
     loop {
@@ -247,7 +247,12 @@ async fn open_patiently(context: &Context, key: &LaneKey, table: &tidegate_core:
     }
 }
 
-async fn run(context: &Context, key: &LaneKey, sink: Arc<OpenSink>, read: Option<(Option<Fence>, Verdict)>) -> Result<()> {
+async fn run(
+    context: &Context,
+    key: &LaneKey,
+    sink: Arc<OpenSink>,
+    read: Option<(Option<Fence>, Verdict)>,
+) -> Result<()> {
     let lane = Lane {
         store: context.store.clone(),
         key: key.clone(),

@@ -7,15 +7,15 @@
 //! A range that has been fixed is never cut again before it is committed or aborted. After a crash
 //! `recover` gets the committable if there is one; then the same range goes on at step 1 or 2.
 
-use tidegate_core::sink::{Committable, CommitOutcome, TwoPhaseCommitSink};
 use tidegate_core::Result;
+use tidegate_core::sink::{CommitOutcome, Committable, TwoPhaseCommitSink};
 
 use super::committer::OnReject;
 use super::lane::{Lane, Waited, by_position};
 use super::protocol::Stop;
 use crate::store::Store;
 use crate::store::decision::Prepared;
-use crate::store::lanes::{Cut, Planned};
+use crate::store::units::{Cut, Planned};
 
 /// Runs a lane until it is stopped.
 ///
@@ -113,8 +113,12 @@ async fn commit_unit(lane: &Lane, sink: &dyn TwoPhaseCommitSink, planned: &Plann
             },
         };
         if fresh {
-            let prepared =
-                Prepared { key: lane.key.clone(), from: planned.from, to: planned.to, committable: Some(committable.0.clone()) };
+            let prepared = Prepared {
+                key: lane.key.clone(),
+                from: planned.from,
+                to: planned.to,
+                committable: Some(committable.0.clone()),
+            };
             lane.aside(move |store| store.record_prepared(prepared)).await?;
         }
         lane.sending();

@@ -201,10 +201,14 @@ mod tests {
                     let digest = history.mark_at(position).map_or(0, |m| m.digest);
                     let fence = Fence { epoch, digest, ..fence(run, position, epoch) };
                     match verify(&history, "target", Some(&fence)) {
-                        Verdict::Resume(m) => assert_eq!((m.position, m.epoch, (10..=30).contains(&position)), (position, epoch, true)),
+                        Verdict::Resume(m) => {
+                            assert_eq!((m.position, m.epoch, (10..=30).contains(&position)), (position, epoch, true));
+                        }
                         Verdict::Refuse(Refusal::Lost { .. }) => assert!(position < 10),
                         Verdict::Refuse(Refusal::Beyond { .. }) => assert!(position > 30),
-                        Verdict::Refuse(Refusal::OtherHistory { .. }) => assert!((10..=30).contains(&position) && epoch != right),
+                        Verdict::Refuse(Refusal::OtherHistory { .. }) => {
+                            assert!((10..=30).contains(&position) && epoch != right)
+                        }
                         other => panic!("{position} {epoch}: {other:?}"),
                     }
                 }
@@ -228,7 +232,10 @@ mod tests {
     fn a_wrong_digest_is_another_history() {
         let mut f = fence("me", 20, 5);
         f.digest ^= 1;
-        assert!(matches!(verify(&history(Claim::Claimed), "target", Some(&f)), Verdict::Refuse(Refusal::OtherHistory { .. })));
+        assert!(matches!(
+            verify(&history(Claim::Claimed), "target", Some(&f)),
+            Verdict::Refuse(Refusal::OtherHistory { .. })
+        ));
     }
 
     #[test]
@@ -237,7 +244,10 @@ mod tests {
             let verdict = verify(&history(claim), "target", Some(&fence("you", 20, 5)));
             assert_eq!(verdict, Verdict::Refuse(Refusal::ForeignRun { run: id("you") }));
         }
-        assert_eq!(verify(&history(Claim::Overwriting), "target", Some(&fence("you", 20, 5))), Verdict::Replace(mark(20, 5)));
+        assert_eq!(
+            verify(&history(Claim::Overwriting), "target", Some(&fence("you", 20, 5))),
+            Verdict::Replace(mark(20, 5))
+        );
     }
 
     #[test]
@@ -256,6 +266,9 @@ mod tests {
     fn another_target_under_a_fence_is_refused() {
         let verdict = verify(&history(Claim::Claimed), "another", Some(&fence("me", 20, 5)));
         assert!(matches!(verdict, Verdict::Refuse(Refusal::TargetChanged { .. })));
-        assert_eq!(verify(&history(Claim::Claiming), "another", Some(&fence("me", 20, 5))), Verdict::Resume(mark(20, 5)));
+        assert_eq!(
+            verify(&history(Claim::Claiming), "another", Some(&fence("me", 20, 5))),
+            Verdict::Resume(mark(20, 5))
+        );
     }
 }

@@ -181,7 +181,9 @@ impl Disk {
     /// The part of an append that fits on the disk.
     fn room_for(&mut self, length: usize) -> (usize, bool) {
         match self.faults.disk_bytes {
-            Some(limit) if self.appended + length as u64 > limit => (limit.saturating_sub(self.appended) as usize, false),
+            Some(limit) if self.appended + length as u64 > limit => {
+                (limit.saturating_sub(self.appended) as usize, false)
+            }
             _ => (length, true),
         }
     }

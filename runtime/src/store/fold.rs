@@ -106,12 +106,17 @@ fn newest_entries(
     let mut converter: Option<RowConverter> = None;
     for r in job.refs.iter().rev() {
         let batch = read_state(storage, dir, r)?;
-        let deleted = batch.columns().last().and_then(|c| c.as_boolean_opt()).ok_or_else(|| {
-            Error::internal(format!("state of {} has no __deleted column", job.operator))
-        })?;
+        let deleted = batch
+            .columns()
+            .last()
+            .and_then(|c| c.as_boolean_opt())
+            .ok_or_else(|| Error::internal(format!("state of {} has no __deleted column", job.operator)))?;
         let keys = keys(&batch, &job.key_columns, &mut converter)?;
-        let mut indices: Vec<u32> =
-            (0..batch.num_rows()).rev().filter(|i| seen.insert(keys[*i]) && !deleted.value(*i)).map(|i| i as u32).collect();
+        let mut indices: Vec<u32> = (0..batch.num_rows())
+            .rev()
+            .filter(|i| seen.insert(keys[*i]) && !deleted.value(*i))
+            .map(|i| i as u32)
+            .collect();
         if indices.is_empty() {
             continue;
         }
@@ -165,7 +170,8 @@ impl Base<'_> {
     }
     fn flush(&mut self) -> Result<()> {
         let Some(first) = self.batches.first() else { return Ok(()) };
-        let batch = concat_batches(&first.schema(), &self.batches).map_err(|e| Error::internal(format!("state: {e}")))?;
+        let batch =
+            concat_batches(&first.schema(), &self.batches).map_err(|e| Error::internal(format!("state: {e}")))?;
         let (frame, checksum) = ipc::frame(Kind::State, &batch)?;
         self.place.health.watch("writing a base", self.file.append(&frame))?;
         let length = frame.len() as u64;

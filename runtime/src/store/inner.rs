@@ -111,7 +111,8 @@ impl Inner {
             failpoint::hit("fold.before_swap");
         }
         let receipt = receipt(&decision);
-        let bases: Vec<String> = decision.swaps.iter().flat_map(|s| s.base.first()).map(|r| r.at.file.clone()).collect();
+        let bases: Vec<String> =
+            decision.swaps.iter().flat_map(|s| s.base.first()).map(|r| r.at.file.clone()).collect();
         self.note_pending(&decision);
         let steps = Steps {
             before_write: || failpoint::hit("decide.before_write"),
@@ -134,7 +135,8 @@ impl Inner {
         if ledger.finished && (!contents.rows.is_empty() || !contents.state.is_empty()) {
             return Err(Error::internal("the final epoch has been decided: no more rows can be"));
         }
-        let swaps: Vec<Swap> = self.fold.lock().ready.take().into_iter().filter(|s| ledger.state.contains_key(&s.operator)).collect();
+        let swaps: Vec<Swap> =
+            self.fold.lock().ready.take().into_iter().filter(|s| ledger.state.contains_key(&s.operator)).collect();
         let around = Surroundings {
             applied: self.applied.lock().clone(),
             swaps,

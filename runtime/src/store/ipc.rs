@@ -86,10 +86,8 @@ mod tests {
     use super::*;
 
     fn rows() -> RecordBatch {
-        let schema = Arc::new(Schema::new(vec![
-            Field::new("a", DataType::Int64, true),
-            Field::new("b", DataType::Utf8, true),
-        ]));
+        let schema =
+            Arc::new(Schema::new(vec![Field::new("a", DataType::Int64, true), Field::new("b", DataType::Utf8, true)]));
         let a = Int64Array::from(vec![Some(1), None, Some(3), Some(4)]);
         let b = StringArray::from(vec![Some("数学"), Some(""), None, Some("x")]);
         RecordBatch::try_new(schema, vec![Arc::new(a), Arc::new(b)]).unwrap()

@@ -104,7 +104,8 @@ fn parse(name: &str, payload: &[u8]) -> Result<Record> {
             .and_then(|v| v.get("Snapshot")?.get("format")?.as_u64())
             .is_some_and(|f| f > u64::from(FORMAT));
         if newer {
-            Error::user(format!("{name} was written by a newer version of Tidegate")).help("use that version or a newer one")
+            Error::user(format!("{name} was written by a newer version of Tidegate"))
+                .help("use that version or a newer one")
         } else {
             damaged(&format!("{name} holds a record that cannot be read: {e}"))
         }
@@ -137,8 +138,17 @@ impl Journal {
             health.watch("fsync of the marker", marker.sync())?;
             health.watch("fsync of the state directory", storage.sync_dir(&dir))?;
         }
-        let journal =
-            Journal { storage, dir, health, sequence: loaded.next, file, name, written, snapshot: written, ledger: Arc::new(RwLock::new(ledger)) };
+        let journal = Journal {
+            storage,
+            dir,
+            health,
+            sequence: loaded.next,
+            file,
+            name,
+            written,
+            snapshot: written,
+            ledger: Arc::new(RwLock::new(ledger)),
+        };
         crate::failpoint::hit("open.after_incarnation");
         journal.remove(&loaded.files)?;
         Ok(journal)
@@ -176,7 +186,8 @@ impl Journal {
     }
 
     fn roll(&mut self) -> Result<()> {
-        let (name, file, written) = new_file(&*self.storage, &self.dir, &self.health, self.sequence + 1, &self.ledger.read())?;
+        let (name, file, written) =
+            new_file(&*self.storage, &self.dir, &self.health, self.sequence + 1, &self.ledger.read())?;
         let old = std::mem::replace(&mut self.name, name);
         self.sequence += 1;
         self.file = file;
@@ -186,7 +197,9 @@ impl Journal {
     }
 
     fn remove(&self, names: &[String]) -> Result<()> {
-        names.iter().try_for_each(|n| self.health.watch("removing an old journal", self.storage.remove(&self.dir.join(n))))
+        names
+            .iter()
+            .try_for_each(|n| self.health.watch("removing an old journal", self.storage.remove(&self.dir.join(n))))
     }
 }
 

@@ -253,7 +253,10 @@ impl Ledger {
     fn decided(&mut self, d: Decision) -> Result<()> {
         let next = self.epoch.map_or(0, |e| e + 1);
         if d.epoch != next {
-            return Err(Error::internal(format!("decision {} follows decision {:?}: one is missing", d.epoch, self.epoch)));
+            return Err(Error::internal(format!(
+                "decision {} follows decision {:?}: one is missing",
+                d.epoch, self.epoch
+            )));
         }
         self.epoch = Some(d.epoch);
         self.digest = d.digest;
@@ -286,7 +289,10 @@ impl Ledger {
         l.rows.iter().for_each(|r| self.retain(&r.at));
         let lane = self.lane_mut(&l.key)?;
         if lane.decided().position != l.from {
-            return Err(Error::internal(format!("a decided range of sink {} does not follow the one before", l.key.sink)));
+            return Err(Error::internal(format!(
+                "a decided range of sink {} does not follow the one before",
+                l.key.sink
+            )));
         }
         lane.version = l.units.last().map_or(lane.version, |(_, v)| v + 1);
         lane.ranges.push_back(Range { epoch, digest, at_millis, from: l.from, to: l.to, rows: l.rows, units: l.units });

@@ -9,12 +9,12 @@
 //! ```
 //!
 //! Where to find a step:
-//! - opening, the incarnation, sweeping what is undecided: [`mod@open`], [`reconcile`]
+//! - opening, the incarnation, sweeping what is undecided: `open`, [`reconcile`]
 //! - appending: [`segment`]; frames: [`frame`]; batches as bytes: `ipc`
-//! - the decision: [`inner`] (order of steps), [`planning`] (contents), [`journal`] (the write)
+//! - the decision: `inner` (order of steps), [`planning`] (contents), [`journal`] (the write)
 //! - what a directory knows: [`ledger`], the replay of [`decision::Record`]s
-//! - folding state: [`fold`]; removing applied ranges: [`planning`] (`trims`), [`inner`]
-//! - what committers ask for: [`lanes`]
+//! - folding state: [`fold`]; removing applied ranges: [`planning`] (`trims`), `inner`
+//! - what committers ask for: [`lanes`]; cutting decided rows into units: [`units`]
 //! - the disk, and a disk that lies: [`storage`], [`faulty`]
 //!
 //! A failed write or fsync ends the store: every later call fails, the process has to stop, and the
@@ -40,6 +40,7 @@ mod recovered;
 pub mod reference;
 pub mod segment;
 pub mod storage;
+pub mod units;
 #[cfg(test)]
 pub(crate) mod tests;
 

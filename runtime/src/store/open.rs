@@ -27,7 +27,12 @@ use super::{Store, Tuning};
 ///
 /// # Errors
 /// In use, damaged, of another job, or of the disk.
-pub fn open(storage: Arc<dyn Storage>, clock: Arc<dyn Clock>, options: OpenOptions, tuning: Tuning) -> Result<(Store, Recovered)> {
+pub fn open(
+    storage: Arc<dyn Storage>,
+    clock: Arc<dyn Clock>,
+    options: OpenOptions,
+    tuning: Tuning,
+) -> Result<(Store, Recovered)> {
     let dir = options.dir.clone();
     let place = |e: Error| e.context(format!("job {}", options.job));
     storage.create_dir(&dir).map_err(|e| place(store_error("making the directory", &e)))?;
@@ -93,7 +98,10 @@ pub fn random_id() -> Result<Id> {
 
 /// Removes files and tails that no decision refers to; returns the files that stay.
 fn sweep(storage: &dyn Storage, dir: &std::path::Path, ledger: &Ledger) -> Result<Vec<String>> {
-    let disk = |doing: &str| { let doing = doing.to_owned(); move |e: std::io::Error| store_error(&doing, &e) };
+    let disk = |doing: &str| {
+        let doing = doing.to_owned();
+        move |e: std::io::Error| store_error(&doing, &e)
+    };
     let ends = ledger.file_ends();
     let mut found = Vec::new();
     for name in storage.list(dir).map_err(disk("listing"))? {
@@ -128,7 +136,13 @@ fn lost_bytes(what: &str) -> Error {
         .help("restore the directory from a backup, or begin anew in another directory")
 }
 
-fn recovered(storage: &Arc<dyn Storage>, dir: &std::path::Path, ledger: &Ledger, changes: Changes, is_new: bool) -> Recovered {
+fn recovered(
+    storage: &Arc<dyn Storage>,
+    dir: &std::path::Path,
+    ledger: &Ledger,
+    changes: Changes,
+    is_new: bool,
+) -> Recovered {
     let state = ledger
         .state
         .iter()

@@ -75,7 +75,11 @@ fn digest(before: u64, decision: &Decision) -> Result<u64> {
 }
 
 /// A lane's rows are those of its tasks, one task after the other.
-fn lanes(ledger: &Ledger, mut rows: Vec<(String, u32, u32, Vec<RowsRef>)>, around: &Surroundings) -> Result<Vec<LaneDecision>> {
+fn lanes(
+    ledger: &Ledger,
+    mut rows: Vec<(String, u32, u32, Vec<RowsRef>)>,
+    around: &Surroundings,
+) -> Result<Vec<LaneDecision>> {
     rows.sort_by(|a, b| (&a.0, a.1, a.2).cmp(&(&b.0, b.1, b.2)));
     let mut by_lane: BTreeMap<LaneKey, Vec<RowsRef>> = BTreeMap::new();
     for (sink, lane, _, refs) in rows {
@@ -145,12 +149,8 @@ fn trims(ledger: &Ledger, applied: &[AppliedMark], oldest_millis: i64) -> Vec<(L
         .lanes()
         .filter_map(|(key, lane)| {
             let mark = applied.iter().find(|a| a.key == key).map_or(lane.applied, |a| a.mark);
-            let end = lane
-                .ranges
-                .iter()
-                .take_while(|r| r.to <= mark.position && r.at_millis <= oldest_millis)
-                .last()?
-                .to;
+            let end =
+                lane.ranges.iter().take_while(|r| r.to <= mark.position && r.at_millis <= oldest_millis).last()?.to;
             Some((key, end))
         })
         .collect()

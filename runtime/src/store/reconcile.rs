@@ -63,7 +63,10 @@ fn check_origin(ledger: &Ledger, options: &OpenOptions) -> Result<()> {
     let refuse = |what: String, help: &str| Err(Error::user(what).context("state directory").help(help));
     if ledger.format > FORMAT {
         return refuse(
-            format!("it was written by Tidegate {}, whose format {} is newer than {FORMAT}", ledger.engine, ledger.format),
+            format!(
+                "it was written by Tidegate {}, whose format {} is newer than {FORMAT}",
+                ledger.engine, ledger.format
+            ),
             "use that version or a newer one",
         );
     }
@@ -153,9 +156,13 @@ fn sinks(ledger: &mut Ledger, options: &OpenOptions, is_new: bool, changes: &mut
             entry.info = with_stored_lanes(info, entry.lanes.len() as u32, changes);
         } else {
             let lanes = (0..info.lanes.max(1)).map(|n| (n, Lane::new(Claim::Claiming, here))).collect();
-            ledger.sinks.insert(info.id.clone(), SinkEntry { info: info.clone(), identity: None, removed: false, lanes });
+            ledger
+                .sinks
+                .insert(info.id.clone(), SinkEntry { info: info.clone(), identity: None, removed: false, lanes });
             if !is_new {
-                changes.notes.push(format!("sink {} is new: it starts with empty state at the current positions", info.id));
+                changes
+                    .notes
+                    .push(format!("sink {} is new: it starts with empty state at the current positions", info.id));
                 changes.new_sinks.push(info.id.clone());
             }
         }
@@ -177,7 +184,9 @@ fn sinks(ledger: &mut Ledger, options: &OpenOptions, is_new: bool, changes: &mut
 /// The number of lanes is fixed in the store.
 fn with_stored_lanes(info: &super::header::SinkInfo, lanes: u32, changes: &mut Changes) -> super::header::SinkInfo {
     if info.lanes.max(1) != lanes {
-        changes.notes.push(format!("sink {} keeps the {lanes} lanes it was made with; {} were asked for", info.id, info.lanes));
+        changes
+            .notes
+            .push(format!("sink {} keeps the {lanes} lanes it was made with; {} were asked for", info.id, info.lanes));
     }
     super::header::SinkInfo { lanes, ..info.clone() }
 }

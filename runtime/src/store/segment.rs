@@ -55,7 +55,13 @@ struct OpenFile {
 
 impl SegmentLog {
     /// A log of this incarnation; no file is made before the first append.
-    pub fn new(storage: Arc<dyn Storage>, dir: PathBuf, incarnation: Id, segment_bytes: u64, health: Arc<Health>) -> Self {
+    pub fn new(
+        storage: Arc<dyn Storage>,
+        dir: PathBuf,
+        incarnation: Id,
+        segment_bytes: u64,
+        health: Arc<Health>,
+    ) -> Self {
         let files = Mutex::default();
         SegmentLog { storage, dir, incarnation, segment_bytes, health, files, appended: AtomicU64::new(0) }
     }
@@ -146,10 +152,13 @@ fn read_frame(storage: &dyn Storage, dir: &Path, at: &Reference) -> Result<(Kind
         .map_err(|e| store_error(&format!("reading {} at {}", at.file, at.offset), &e))?;
     let kind = open(&bytes).filter(|f| f.checksum == at.checksum && f.length as u64 == at.length).map(|f| f.kind);
     kind.map(|k| (k, bytes)).ok_or_else(|| {
-        Error::external(format!("{} is damaged at byte {}: the checksum of a decided frame does not fit", at.file, at.offset))
-            .fatal()
-            .context("state directory")
-            .help("restore the directory from a backup, or start with --fresh-state")
+        Error::external(format!(
+            "{} is damaged at byte {}: the checksum of a decided frame does not fit",
+            at.file, at.offset
+        ))
+        .fatal()
+        .context("state directory")
+        .help("restore the directory from a backup, or start with --fresh-state")
     })
 }
 
@@ -160,7 +169,11 @@ fn read_frame(storage: &dyn Storage, dir: &Path, at: &Reference) -> Result<(Kind
 pub fn read_sink_rows(storage: &dyn Storage, dir: &Path, rows: &RowsRef) -> Result<ChangeBatch> {
     let (kind, bytes) = read_frame(storage, dir, &rows.at)?;
     let batch = read_rows(kind, &bytes[super::frame::HEADER..])?;
-    if batch.len() as u64 == rows.rows { Ok(batch) } else { Err(Error::internal("a log frame has another number of rows than its reference")) }
+    if batch.len() as u64 == rows.rows {
+        Ok(batch)
+    } else {
+        Err(Error::internal("a log frame has another number of rows than its reference"))
+    }
 }
 
 /// Reads a state delta.

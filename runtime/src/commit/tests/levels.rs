@@ -46,7 +46,8 @@ fn lost_answers_repeat_nothing_where_the_level_promises_it() {
         let (dir, memory) = (tempfile::tempdir().unwrap(), Memory::default());
         memory.0.lock().lose_every = lose_every + 1;
         block_on(async {
-            let mut job = Job::open(dir.path(), &memory, &["out", "append_out", "upsert_out", "prepared_out"]).await.unwrap();
+            let mut job =
+                Job::open(dir.path(), &memory, &["out", "append_out", "upsert_out", "prepared_out"]).await.unwrap();
             job.epochs(5).await.unwrap();
         });
         for sink in ["out", "upsert_out", "prepared_out"] {
@@ -126,7 +127,8 @@ fn a_refused_row_goes_to_the_dead_letters_once() {
     for sink in ["out", "upsert_out", "prepared_out"] {
         let (dir, memory) = (tempfile::tempdir().unwrap(), Memory::default());
         memory.0.lock().refused.extend([3, 9, 10, 13]);
-        let start = |on_reject| Job::start(Arc::new(FsStorage), &memory, options(dir.path(), &[sink]), quick(on_reject));
+        let start =
+            |on_reject| Job::start(Arc::new(FsStorage), &memory, options(dir.path(), &[sink]), quick(on_reject));
         let expected: Vec<i64> = numbers(28).into_iter().filter(|n| ![3, 9, 10, 13].contains(n)).collect();
         block_on(async {
             let mut job = start(OnReject::DeadLetter).await.unwrap();
@@ -154,7 +156,9 @@ fn ignored_rows_are_counted_and_no_dead_letters() {
     let (dir, memory) = (tempfile::tempdir().unwrap(), Memory::default());
     memory.0.lock().refused.insert(0);
     block_on(async {
-        let mut job = Job::start(Arc::new(FsStorage), &memory, options(dir.path(), &["out"]), quick(OnReject::Ignore)).await.unwrap();
+        let mut job = Job::start(Arc::new(FsStorage), &memory, options(dir.path(), &["out"]), quick(OnReject::Ignore))
+            .await
+            .unwrap();
         job.epochs(2).await.unwrap();
         assert_eq!(job.committers.progress().borrow().sinks["out"].rejected_rows, 1);
         assert!(job.store.rejects().unwrap().is_empty());

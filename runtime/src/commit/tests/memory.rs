@@ -10,8 +10,8 @@ use parking_lot::Mutex;
 use tidegate_core::lookup::LookupSource;
 use tidegate_core::registry::Opener;
 use tidegate_core::sink::{
-    ApplyUnit, CommitOutcome, Committable, Fence, FencedSink, OpenSink, Scope, Sink, SinkInput, SinkLevel, TwoPhaseCommitSink,
-    UpsertSink,
+    ApplyUnit, CommitOutcome, Committable, Fence, FencedSink, OpenSink, Scope, Sink, SinkInput, SinkLevel,
+    TwoPhaseCommitSink, UpsertSink,
 };
 use tidegate_core::source::Source;
 use tidegate_core::table::BoundTable;
@@ -87,7 +87,9 @@ impl FencedSink for Table {
         self.check(&server)?;
         let before = server.fences.get(scope).cloned();
         let kept = before.clone().unwrap_or_else(|| fence.clone());
-        server.fences.insert(scope.clone(), Fence { run: fence.run.clone(), incarnation: fence.incarnation.clone(), ..kept });
+        server
+            .fences
+            .insert(scope.clone(), Fence { run: fence.run.clone(), incarnation: fence.incarnation.clone(), ..kept });
         if server.answer_is_lost() { Err(Error::external("time-out")) } else { Ok(before) }
     }
     async fn apply(&self, unit: &ApplyUnit) -> CommitOutcome {
@@ -95,7 +97,9 @@ impl FencedSink for Table {
         if self.check(&server).is_err() {
             return CommitOutcome::RetryLater(Duration::ZERO);
         }
-        let Some(fence) = server.fences.get(&unit.scope).cloned() else { return CommitOutcome::Lost("no fence".into()) };
+        let Some(fence) = server.fences.get(&unit.scope).cloned() else {
+            return CommitOutcome::Lost("no fence".into());
+        };
         if fence.incarnation != unit.fence.incarnation {
             return CommitOutcome::Replaced(fence);
         }
@@ -222,7 +226,12 @@ impl Memory {
 /// Impatient, so that tests are quick.
 pub fn quick(on_reject: OnReject) -> CommitOptions {
     CommitOptions {
-        on_reject: [("out".to_owned(), on_reject), ("upsert_out".to_owned(), on_reject), ("prepared_out".to_owned(), on_reject)].into(),
+        on_reject: [
+            ("out".to_owned(), on_reject),
+            ("upsert_out".to_owned(), on_reject),
+            ("prepared_out".to_owned(), on_reject),
+        ]
+        .into(),
         unit_rows: 4,
         patience: Duration::from_millis(200),
         max_pause: Duration::from_millis(1),
@@ -244,7 +253,12 @@ pub struct Job {
 
 impl Job {
     /// Opens the directory, checks that state and position belong together, claims the sinks.
-    pub async fn start(disk: Arc<dyn Storage>, memory: &Memory, with: OpenOptions, commit: CommitOptions) -> Result<Job> {
+    pub async fn start(
+        disk: Arc<dyn Storage>,
+        memory: &Memory,
+        with: OpenOptions,
+        commit: CommitOptions,
+    ) -> Result<Job> {
         let sinks = with.header.sinks.iter().map(|s| s.id.clone()).collect();
         let (store, mut recovered) = Store::open_tuned(disk, clock(), with, small())?;
         let at = position_of(&recovered);

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::super::*;
 use super::support::*;
 use crate::store::decision::{LaneKey, Mark};
-use crate::store::lanes::Cut;
+use crate::store::units::Cut;
 
 fn open(dir: &std::path::Path) -> (Store, Recovered) {
     Store::open_tuned(Arc::new(FsStorage), clock(), options(dir, &["out"]), small()).unwrap()
@@ -112,7 +112,8 @@ fn units_are_cut_as_decided_or_freely() {
     // Versions never fall from one unit to the next, however they are cut.
     assert!(cut(Cut::Freely, 3, 4).unwrap().2 <= cut(Cut::Freely, 7, 99).unwrap().2);
     assert_eq!(cut(Cut::Freely, 15, 99), None);
-    let unit = store.next_unit(&key(), 3, Cut::Freely, planning::UnitLimits { rows: 7, bytes: 1 << 20 }).unwrap().unwrap();
+    let unit =
+        store.next_unit(&key(), 3, Cut::Freely, planning::UnitLimits { rows: 7, bytes: 1 << 20 }).unwrap().unwrap();
     let rows: Vec<i64> = store.read_unit(&unit).unwrap().iter().flat_map(values).collect();
     assert_eq!(rows, (3..10).collect::<Vec<_>>());
 }
@@ -129,13 +130,18 @@ fn refused_rows_are_left_out_once_recorded() {
     assert_eq!((refuse(&[2, 7]), refuse(&[7, 3])), (2, 1));
     assert_eq!(decided_rows(&store, "out", 0), vec![0, 1, 4, 5, 6, 8, 9]);
     let unit = store.next_unit(&key(), 1, Cut::Freely, Tuning::default().unit_limits).unwrap().unwrap();
-    assert_eq!((0..7).map(|i| unit.position_of(i)).collect::<Vec<_>>(), [1, 4, 5, 6, 8, 9].map(Some).into_iter().chain([None]).collect::<Vec<_>>());
+    assert_eq!(
+        (0..7).map(|i| unit.position_of(i)).collect::<Vec<_>>(),
+        [1, 4, 5, 6, 8, 9].map(Some).into_iter().chain([None]).collect::<Vec<_>>()
+    );
     drop(store);
     let (store, _) = open(dir.path());
     let rejects = store.rejects().unwrap();
     assert_eq!(rejects.iter().flat_map(|r| values(&r.row)).collect::<Vec<_>>(), vec![2, 7, 3]);
     let taken = rejects.iter().map(|r| r.key.clone()).collect();
-    store.decide_blocking(EpochContents { dead_letters: taken, ..contents(&store, 1, 10, 10, &["out"]).unwrap() }).unwrap();
+    store
+        .decide_blocking(EpochContents { dead_letters: taken, ..contents(&store, 1, 10, 10, &["out"]).unwrap() })
+        .unwrap();
     assert!(store.rejects().unwrap().is_empty());
     assert_eq!(decided_rows(&store, "out", 0), vec![0, 1, 4, 5, 6, 8, 9]);
 }
@@ -148,13 +154,15 @@ fn a_journal_rolls_and_nothing_is_lost() {
         let mut next = contents(&store, epoch, epoch as i64, epoch as i64 + 1, &["out"]).unwrap();
         // Long positions make the journal grow quickly.
         for split in 0..20 {
-            let position = SavedPosition { position: tidegate_core::split::Position("x".repeat(20_000)), identity: String::new() };
+            let position =
+                SavedPosition { position: tidegate_core::split::Position("x".repeat(20_000)), identity: String::new() };
             next.positions.insert((SOURCE.to_owned(), format!("split {split}")), position);
         }
         store.decide_blocking(next).unwrap();
     }
     drop(store);
-    let journals: Vec<_> = FsStorage.list(dir.path()).unwrap().into_iter().filter(|n| n.starts_with("journal-")).collect();
+    let journals: Vec<_> =
+        FsStorage.list(dir.path()).unwrap().into_iter().filter(|n| n.starts_with("journal-")).collect();
     assert_eq!(journals.len(), 1);
     assert!(!journals[0].starts_with("journal-0000000001"), "{journals:?}");
     let (store, recovered) = open(dir.path());

@@ -82,7 +82,11 @@ fn sinks_come_and_go() {
     let mut dropping = options(dir.path(), &["a", "c"]);
     dropping.drop_pending = true;
     let (store, recovered) = open(dropping).unwrap();
-    assert!(recovered.notes.iter().any(|n| n.contains("sink b: up to 5 decided rows dropped")), "{:?}", recovered.notes);
+    assert!(
+        recovered.notes.iter().any(|n| n.contains("sink b: up to 5 decided rows dropped")),
+        "{:?}",
+        recovered.notes
+    );
     drop(store);
     // Put back, it goes on where it was left, without what was dropped.
     let (store, _) = open(options(dir.path(), &["a", "b", "c"])).unwrap();

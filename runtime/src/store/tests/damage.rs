@@ -85,7 +85,7 @@ fn a_flipped_bit_in_rows_or_state_is_seen_when_read() {
     let error = restore(recovered.state.remove(OPERATOR)).unwrap_err().to_string();
     assert!(error.contains("the checksum of a decided frame does not fit"), "{error}");
     let key = decision::LaneKey { sink: "out".to_owned(), lane: 0 };
-    let unit = store.next_unit(&key, 0, lanes::Cut::Freely, small().unit_limits).unwrap().unwrap();
+    let unit = store.next_unit(&key, 0, units::Cut::Freely, small().unit_limits).unwrap().unwrap();
     assert!(store.read_unit(&unit).is_err());
 }
 

@@ -61,7 +61,13 @@ fn folds_run_in_the_background_and_keep_state_small() {
         store.decide_blocking(next).unwrap();
         std::thread::sleep(std::time::Duration::from_millis(1));
     }
-    let bytes: u64 = FsStorage.list(dir.path()).unwrap().iter().filter(|n| !n.starts_with("journal")).map(|n| FsStorage.size(&dir.path().join(n)).unwrap()).sum();
+    let bytes: u64 = FsStorage
+        .list(dir.path())
+        .unwrap()
+        .iter()
+        .filter(|n| !n.starts_with("journal"))
+        .map(|n| FsStorage.size(&dir.path().join(n)).unwrap())
+        .sum();
     assert!(bytes < 100_000, "{bytes} bytes");
     // A fold may still be running: it holds the directory until it is done.
     drop(store);

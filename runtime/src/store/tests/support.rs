@@ -62,7 +62,11 @@ pub(crate) fn header(sinks: &[&str]) -> JobHeader {
         plan_fingerprint: "p1".to_owned(),
         dialect: Dialect::Flink,
         zone: "UTC".to_owned(),
-        operators: vec![OperatorInfo { id: OPERATOR.to_owned(), schema: "k BIGINT, v BIGINT".to_owned(), key_columns: vec![0] }],
+        operators: vec![OperatorInfo {
+            id: OPERATOR.to_owned(),
+            schema: "k BIGINT, v BIGINT".to_owned(),
+            key_columns: vec![0],
+        }],
         sinks: sinks.iter().map(|s| sink(s, 1)).collect(),
         sources: vec![SOURCE.to_owned()],
     }
@@ -169,7 +173,7 @@ pub(crate) fn decided_rows(store: &Store, sink: &str, from: u64) -> Vec<i64> {
     let key = decision::LaneKey { sink: sink.to_owned(), lane: 0 };
     let mut at = from;
     let mut out = Vec::new();
-    while let Some(unit) = store.next_unit(&key, at, lanes::Cut::AsDecided, small().unit_limits).unwrap() {
+    while let Some(unit) = store.next_unit(&key, at, units::Cut::AsDecided, small().unit_limits).unwrap() {
         out.extend(store.read_unit(&unit).unwrap().iter().flat_map(values));
         at = unit.to;
     }
