@@ -68,14 +68,14 @@ fn walk(e: &Expr, outer: Span, visit: &mut dyn FnMut(&Expr, Span)) {
 fn expression(e: &Expr, span: Span, out: &mut Vec<Warning>) {
     match &e.kind {
         ExprKind::Like { pattern, escape: None, .. } => {
-            if let ExprKind::Literal(Scalar::Text(p)) = &pattern.kind {
-                if p.contains('\\') {
-                    out.push(warn(
+            if let ExprKind::Literal(Scalar::Text(p)) = &pattern.kind
+                && p.contains('\\')
+            {
+                out.push(warn(
                         "like-backslash",
                         span,
                         format!("the backslash in LIKE '{p}' stands for itself and escapes nothing; write LIKE '{}' ESCAPE '!' to mean the characters themselves", escaped(p)),
                     ));
-                }
             }
         }
         ExprKind::Call { function: Function::Concat { .. }, args } => {
@@ -135,17 +135,22 @@ fn free_text(e: &Expr) -> bool {
             input.data_type.ty.is_bytes() || (input.data_type.ty.is_text() && free_text(input))
         }
         ExprKind::Case { branches, otherwise } => branches.iter().any(|(_, v)| free_text(v)) || free_text(otherwise),
-        ExprKind::Call { function, args } => match function {
-            Function::Concat { .. }
+        ExprKind::Call { function, args } if passes_text(function) => args.iter().any(free_text),
+        _ => false,
+    }
+}
+
+/// Functions whose result holds characters of their arguments.
+fn passes_text(f: &Function) -> bool {
+    matches!(
+        f,
+        Function::Concat { .. }
             | Function::Coalesce
             | Function::Upper
             | Function::Lower
             | Function::Trim(_)
-            | Function::Substring => args.iter().any(free_text),
-            _ => false,
-        },
-        _ => false,
-    }
+            | Function::Substring
+    )
 }
 
 /// Columns of the input that an expression reads.
@@ -242,7 +247,7 @@ fn atoms(e: &Expr, out: &mut BTreeSet<String>) {
         ExprKind::Literal(_) => {}
         ExprKind::Cast { input, .. } => atoms(input, out),
         ExprKind::Call { function: Function::Concat { .. } | Function::ConcatWs { .. }, args } => {
-            args.iter().for_each(|a| atoms(a, out))
+            args.iter().for_each(|a| atoms(a, out));
         }
         kind => out.extend(serde_json::to_string(kind)),
     }

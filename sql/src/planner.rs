@@ -376,21 +376,21 @@ impl<'a> Planner<'a> {
         let mut name = self.settings.dead_letter.clone();
         let mut on_error = None;
         for o in self.catalog.objects() {
-            if let Object::Table(t) = o {
-                if graph.tables.iter().any(|b| b.spec.name == t.name()) {
-                    on_error = on_error.or(t.own.on_error);
-                    if let Some(own) = &t.own.dead_letter {
-                        match &name {
-                            Some(other) if other.text != own.text => {
-                                return Err(Error::user(format!(
-                                    "two dead-letter tables: '{}' and '{}'",
-                                    other.text, own.text
-                                ))
-                                .at(own.span)
-                                .help("a job has one"));
-                            }
-                            _ => name = Some(own.clone()),
+            if let Object::Table(t) = o
+                && graph.tables.iter().any(|b| b.spec.name == t.name())
+            {
+                on_error = on_error.or(t.own.on_error);
+                if let Some(own) = &t.own.dead_letter {
+                    match &name {
+                        Some(other) if other.text != own.text => {
+                            return Err(Error::user(format!(
+                                "two dead-letter tables: '{}' and '{}'",
+                                other.text, own.text
+                            ))
+                            .at(own.span)
+                            .help("a job has one"));
                         }
+                        _ => name = Some(own.clone()),
                     }
                 }
             }

@@ -12,10 +12,10 @@ use super::literal;
 pub(crate) fn explicit(env: &Env, input: Expr, target: &SqlType, try_cast: bool) -> Result<Expr> {
     let span = input.span;
     let from = input.data_type.ty.clone();
-    if !env.is_flink() {
-        if let Some(e) = blink_epoch_seconds(&input, &from, target) {
-            return Ok(e.at(span));
-        }
+    if !env.is_flink()
+        && let Some(e) = blink_epoch_seconds(&input, &from, target)
+    {
+        return Ok(e.at(span));
     }
     if !allowed(env, &from, target) {
         let e = Error::user(format!("a {from} cannot be cast to {target}")).at(span);
@@ -96,11 +96,11 @@ fn node(env: &Env, input: Expr, target: SqlType, nullable: bool, rule: CastRule)
                 .without_noop_cast(),
         };
     }
-    if let ExprKind::Literal(value) = &input.kind {
-        if let Some(folded) = fold(value, &input.data_type.ty, &data_type.ty) {
-            let nullable = if env.is_flink() { data_type.nullable } else { folded.is_null() };
-            return Expr::literal(folded, data_type.with_nullable(nullable)).at(span);
-        }
+    if let ExprKind::Literal(value) = &input.kind
+        && let Some(folded) = fold(value, &input.data_type.ty, &data_type.ty)
+    {
+        let nullable = if env.is_flink() { data_type.nullable } else { folded.is_null() };
+        return Expr::literal(folded, data_type.with_nullable(nullable)).at(span);
     }
     let zone = if needs_zone(&input.data_type.ty, &data_type.ty) { env.zone.clone() } else { String::new() };
     Expr::new(ExprKind::Cast { input: Box::new(input), rule, zone }, data_type).at(span)

@@ -48,10 +48,10 @@ pub(crate) fn align(env: &Env, op: Option<CompareOp>, left: Expr, right: Expr, s
         let left = cast::implicit_or_null(env, left, &r);
         return Ok((left, right));
     }
-    if !env.is_flink() {
-        if let Some(pair) = blink_pairs(env, &left, &right) {
-            return Ok(pair);
-        }
+    if !env.is_flink()
+        && let Some(pair) = blink_pairs(env, &left, &right)
+    {
+        return Ok(pair);
     }
     let comparable = match common_type(&[&left.data_type, &right.data_type]) {
         Some(t) if !matches!(t.ty, SqlType::Map(..) | SqlType::Row(_) | SqlType::Array(_)) => Some(t.ty),
@@ -150,15 +150,15 @@ fn shrink(left: Expr, right: Expr) -> (Expr, Expr) {
         }
         _ => None,
     };
-    if let Some(l) = inner(&left) {
-        if let Some(r) = narrowed(&right, &l.data_type.ty) {
-            return (l, r);
-        }
+    if let Some(l) = inner(&left)
+        && let Some(r) = narrowed(&right, &l.data_type.ty)
+    {
+        return (l, r);
     }
-    if let Some(r) = inner(&right) {
-        if let Some(l) = narrowed(&left, &r.data_type.ty) {
-            return (l, r);
-        }
+    if let Some(r) = inner(&right)
+        && let Some(l) = narrowed(&left, &r.data_type.ty)
+    {
+        return (l, r);
     }
     (left, right)
 }

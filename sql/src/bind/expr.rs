@@ -270,17 +270,17 @@ impl<'a> ExprBinder<'a> {
             }
             sp::UnaryOperator::Plus => self.bind(inner),
             sp::UnaryOperator::Minus => {
-                if let sp::Expr::Value(v) = inner {
-                    if let sp::Value::Number(text, _) = &v.value {
-                        return literal::number(text, true).map(|e| e.at(span)).map_err(|e| e.at(span));
-                    }
+                if let sp::Expr::Value(v) = inner
+                    && let sp::Value::Number(text, _) = &v.value
+                {
+                    return literal::number(text, true).map(|e| e.at(span)).map_err(|e| e.at(span));
                 }
                 let mut x = self.bind(inner)?;
-                if let ExprKind::Literal(Scalar::Int(n)) = x.kind {
-                    if matches!(x.data_type.ty, SqlType::IntervalDayTime | SqlType::IntervalYearMonth) {
-                        x.kind = ExprKind::Literal(Scalar::Int(-n));
-                        return Ok(x);
-                    }
+                if let ExprKind::Literal(Scalar::Int(n)) = x.kind
+                    && matches!(x.data_type.ty, SqlType::IntervalDayTime | SqlType::IntervalYearMonth)
+                {
+                    x.kind = ExprKind::Literal(Scalar::Int(-n));
+                    return Ok(x);
                 }
                 if !x.data_type.ty.is_numeric() {
                     return Err(Error::user(format!("a {} has no negative", x.data_type.ty)).at(span));
@@ -498,17 +498,17 @@ pub(crate) fn arithmetic(env: &Env, op: Arithmetic, left: Expr, right: Expr, spa
     if interval(&l) && op == Arithmetic::Add && !r.is_numeric() {
         return shift(env, op, right, left, span);
     }
-    if interval(&l) && interval(&r) && l == r || interval(&l) && r.is_numeric() && op == Arithmetic::Multiply {
-        if let (ExprKind::Literal(Scalar::Int(a)), ExprKind::Literal(Scalar::Int(b))) = (&left.kind, &right.kind) {
-            let folded = match op {
-                Arithmetic::Add => a.checked_add(*b),
-                Arithmetic::Subtract => a.checked_sub(*b),
-                Arithmetic::Multiply => a.checked_mul(*b),
-                _ => None,
-            };
-            if let Some(n) = folded {
-                return Ok(Expr::literal(Scalar::Int(n), l.not_null()).at(span));
-            }
+    if (interval(&l) && interval(&r) && l == r || interval(&l) && r.is_numeric() && op == Arithmetic::Multiply)
+        && let (ExprKind::Literal(Scalar::Int(a)), ExprKind::Literal(Scalar::Int(b))) = (&left.kind, &right.kind)
+    {
+        let folded = match op {
+            Arithmetic::Add => a.checked_add(*b),
+            Arithmetic::Subtract => a.checked_sub(*b),
+            Arithmetic::Multiply => a.checked_mul(*b),
+            _ => None,
+        };
+        if let Some(n) = folded {
+            return Ok(Expr::literal(Scalar::Int(n), l.not_null()).at(span));
         }
     }
     let operand = |e: Expr| -> Expr {

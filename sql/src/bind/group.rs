@@ -136,12 +136,12 @@ fn grouping_sets(span: Span) -> Error {
 }
 
 fn key(env: &Env, input: &Relation, e: &sp::Expr, s: &sp::Select) -> Result<Expr> {
-    if let sp::Expr::Value(v) = e {
-        if matches!(v.value, sp::Value::Number(..)) {
-            return Err(Error::user("GROUP BY takes expressions, not positions")
-                .at(span_of(e))
-                .help("repeat the expression of the select list"));
-        }
+    if let sp::Expr::Value(v) = e
+        && matches!(v.value, sp::Value::Number(..))
+    {
+        return Err(Error::user("GROUP BY takes expressions, not positions")
+            .at(span_of(e))
+            .help("repeat the expression of the select list"));
     }
     let bound = ExprBinder::new(env, &input.scope, "GROUP BY").bind(e).map_err(|err| alias_hint(err, e, s))?;
     if matches!(bound.data_type.ty, SqlType::Map(..)) {

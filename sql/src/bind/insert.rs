@@ -22,17 +22,17 @@ pub(crate) fn bind(b: &mut QueryBinder<'_>, insert: &Insert, number: usize) -> M
 fn bind_inner(b: &mut QueryBinder<'_>, insert: &Insert, number: usize) -> Many<InsertRel> {
     let declared = one(b.catalog.table(&insert.table.text, insert.table.span).cloned())?;
     let target = one(b.catalog.with_options(&declared, &insert.options).map_err(|e| e.at(insert.table.span)))?;
-    if let Some(connector) = b.registry.find(target.bound.spec.dialect, &target.bound.connector) {
-        if !connector.descriptor().sink {
-            return Err(vec![
-                Error::user(format!(
-                    "table '{}' can only be read: connector '{}' is no sink",
-                    target.name(),
-                    target.bound.connector
-                ))
-                .at(insert.table.span),
-            ]);
-        }
+    if let Some(connector) = b.registry.find(target.bound.spec.dialect, &target.bound.connector)
+        && !connector.descriptor().sink
+    {
+        return Err(vec![
+            Error::user(format!(
+                "table '{}' can only be read: connector '{}' is no sink",
+                target.name(),
+                target.bound.connector
+            ))
+            .at(insert.table.span),
+        ]);
     }
     let relation = b.bind(&insert.query.ast)?;
     let writable: Vec<TableColumn> = target.bound.spec.writable().cloned().collect();
@@ -79,7 +79,7 @@ fn target_positions(target: &TableDef, writable: &[TableColumn], insert: &Insert
     for name in &insert.columns {
         match writable.iter().position(|c| same_name(dialect, &c.column.name, &name.text)) {
             Some(p) if out.contains(&p) => {
-                errors.push(Error::user(format!("column '{}' is given twice", name.text)).at(name.span))
+                errors.push(Error::user(format!("column '{}' is given twice", name.text)).at(name.span));
             }
             Some(p) => out.push(p),
             None => {
@@ -153,7 +153,7 @@ fn stored(
     if !wanted.nullable && value.is_some_and(is_null_constant) {
         return Err(Error::user(format!("column '{}' is NOT NULL and gets NULL", target.column.name)).at(place));
     }
-    if value.is_some_and(|v| is_null_constant(v)) {
+    if value.is_some_and(is_null_constant) {
         return Ok(Expr {
             kind: ExprKind::Literal(tidegate_core::Scalar::Null),
             data_type: wanted.clone(),

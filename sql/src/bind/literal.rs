@@ -43,7 +43,7 @@ pub(crate) fn int(n: i64) -> Expr {
 
 fn hex(h: &str) -> Result<Expr> {
     let digits: Vec<u8> = h.bytes().filter_map(|b| (b as char).to_digit(16).map(|d| d as u8)).collect();
-    if digits.len() != h.len() || digits.len() % 2 != 0 {
+    if digits.len() != h.len() || !digits.len().is_multiple_of(2) {
         return Err(Error::user(format!("x'{h}' is not a whole number of hexadecimal bytes")));
     }
     let bytes: Vec<u8> = digits.chunks_exact(2).map(|p| p[0] * 16 + p[1]).collect();
@@ -59,11 +59,11 @@ pub(crate) fn number(text: &str, negative: bool) -> Result<Expr> {
         let d: f64 = format!("{sign}{text}").parse().map_err(|_| bad())?;
         return Ok(Expr::literal(Scalar::Double(d), SqlType::Double.not_null()));
     }
-    if !text.contains('.') {
-        if let Ok(n) = format!("{sign}{text}").parse::<i64>() {
-            let ty = if i32::try_from(n).is_ok() { SqlType::Int } else { SqlType::BigInt };
-            return Ok(Expr::literal(Scalar::Int(n), ty.not_null()));
-        }
+    if !text.contains('.')
+        && let Ok(n) = format!("{sign}{text}").parse::<i64>()
+    {
+        let ty = if i32::try_from(n).is_ok() { SqlType::Int } else { SqlType::BigInt };
+        return Ok(Expr::literal(Scalar::Int(n), ty.not_null()));
     }
     let (whole, fraction) = text.split_once('.').unwrap_or((text, ""));
     let digits = format!("{whole}{fraction}");

@@ -128,11 +128,11 @@ impl QueryBinder<'_> {
         if !errors.is_empty() {
             return Err(errors);
         }
-        let union = one(self.union(relations, &places))?;
-        if all { Ok(union) } else { Ok(select::distinct(self, union, span_of(body))) }
+        let union = one(self.union(&relations, &places))?;
+        if all { Ok(union) } else { Ok(select::distinct(self, &union, span_of(body))) }
     }
 
-    fn union(&mut self, branches: Vec<Relation>, places: &[Span]) -> Result<Relation> {
+    fn union(&mut self, branches: &[Relation], places: &[Span]) -> Result<Relation> {
         let span = places.first().copied().unwrap_or_default();
         let Some(first) = branches.first() else { return Err(Error::internal("a union of nothing")) };
         let width = first.scope.columns.len();
@@ -145,7 +145,7 @@ impl QueryBinder<'_> {
             .at(*place));
         }
         let mut columns = Vec::new();
-        for i in 0..width {
+        for (i, name) in names.iter().enumerate() {
             let types: Vec<_> = branches.iter().map(|b| &b.scope.columns[i].data_type).collect();
             let data_type = match common_type(&types) {
                 Some(t) => t,
@@ -153,9 +153,8 @@ impl QueryBinder<'_> {
                 None => {
                     let other = types.iter().find(|t| t.ty != types[0].ty).map(ToString::to_string).unwrap_or_default();
                     return Err(Error::user(format!(
-                        "column {} ('{}') of UNION mixes {} and {other}",
+                        "column {} ('{name}') of UNION mixes {} and {other}",
                         i + 1,
-                        names[i],
                         types[0]
                     ))
                     .at(branches[1].place(i))
@@ -165,7 +164,7 @@ impl QueryBinder<'_> {
             let time = branches[0].scope.columns[i].time;
             let time =
                 if branches.iter().all(|b| b.scope.columns[i].time == time) { time } else { TimeAttribute::None };
-            columns.push(RelColumn { column: Column::new(names[i].clone(), data_type), time });
+            columns.push(RelColumn { column: Column::new(name.clone(), data_type), time });
         }
         let inputs = branches
             .iter()
@@ -314,7 +313,7 @@ impl QueryBinder<'_> {
                 aliased(relation, alias.as_ref())
             }
             sp::TableFactor::NestedJoin { table_with_joins, alias } => {
-                let relation = self.from_item(table_with_joins)?;
+                let relation = self.joined(table_with_joins)?;
                 aliased(relation, alias.as_ref())
             }
             sp::TableFactor::UNNEST { .. } => Err(vec![
@@ -328,7 +327,7 @@ impl QueryBinder<'_> {
     }
 
     /// One item of FROM. Joins are named, and refused for now.
-    pub fn from_item(&mut self, t: &sp::TableWithJoins) -> Many<Relation> {
+    pub fn joined(&mut self, t: &sp::TableWithJoins) -> Many<Relation> {
         let left = self.factor(&t.relation);
         let Some(join) = t.joins.first() else { return left };
         let left = left?;

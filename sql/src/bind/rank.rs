@@ -28,7 +28,7 @@ pub(crate) fn find(items: &[sp::SelectItem]) -> Option<(usize, &sp::Function)> {
 }
 
 /// Adds the row number as the last column of a relation.
-pub(crate) fn add(b: &mut QueryBinder<'_>, input: Relation, f: &sp::Function) -> Result<Relation> {
+pub(crate) fn add(b: &mut QueryBinder<'_>, input: &Relation, f: &sp::Function) -> Result<Relation> {
     let span = span_of(f);
     let Some(sp::WindowType::WindowSpec(spec)) = &f.over else {
         return Err(Error::user("named windows are not supported")

@@ -49,7 +49,7 @@ pub(crate) fn bind(b: &mut QueryBinder<'_>, s: &sp::Select) -> Many<Relation> {
         }
         input = rank_input(b, input, filter, span);
         let outer_names = input.scope.columns.len();
-        input = rank::add(b, input, f).map_err(|e| vec![e])?;
+        input = rank::add(b, &input, f).map_err(|e| vec![e])?;
         return ranked_projection(b, s, &input, index, outer_names, span);
     }
     let items = match expand(b, s, &input.scope) {
@@ -70,7 +70,7 @@ pub(crate) fn bind(b: &mut QueryBinder<'_>, s: &sp::Select) -> Many<Relation> {
         project(b, &input, filter, &items, errors, span)?
     };
     match &s.distinct {
-        Some(sp::Distinct::Distinct) => Ok(distinct(b, relation, span)),
+        Some(sp::Distinct::Distinct) => Ok(distinct(b, &relation, span)),
         Some(sp::Distinct::On(_)) => Err(vec![
             Error::user("DISTINCT ON is not supported")
                 .at(span)
@@ -105,7 +105,7 @@ fn refuse_clauses(s: &sp::Select, span: Span) -> Result<()> {
 fn from(b: &mut QueryBinder<'_>, s: &sp::Select) -> Many<Relation> {
     match s.from.as_slice() {
         [] => Ok(b.dual()),
-        [one] => b.from_item(one),
+        [one] => b.joined(one),
         [_, second, ..] => Err(vec![
             Error::user("a cross join (two tables in FROM) is not supported yet")
                 .at(span_of(&second.relation))
@@ -288,7 +288,7 @@ fn project(
 }
 
 /// DISTINCT: a group for every row.
-pub(crate) fn distinct(b: &mut QueryBinder<'_>, input: Relation, span: Span) -> Relation {
+pub(crate) fn distinct(b: &mut QueryBinder<'_>, input: &Relation, span: Span) -> Relation {
     let mut columns = b.graph.rels[input.rel].columns.clone();
     for c in &mut columns {
         c.time = TimeAttribute::None;

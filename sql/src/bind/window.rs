@@ -165,13 +165,13 @@ pub(crate) fn table_function(b: &mut QueryBinder<'_>, e: &sp::Expr) -> Many<Rela
     let table_name = table_name.rsplit('.').next().unwrap_or_default().to_owned();
     let hint = b.query.hints.iter().find(|h| h.table == table_span).map(|h| h.options.clone()).unwrap_or_default();
     let input = b.named(&table_name, table_span, &hint)?;
-    one(window_table(b, &name, input, &args, span))
+    one(window_table(b, &name, &input, &args, span))
 }
 
 fn window_table(
     b: &mut QueryBinder<'_>,
     name: &str,
-    input: Relation,
+    input: &Relation,
     args: &TableArguments<'_>,
     span: Span,
 ) -> Result<Relation> {

@@ -303,11 +303,11 @@ pub(crate) fn column_name(graph: &Graph, rel: RelId, column: usize) -> String {
     if !name.starts_with('$') {
         return name.to_owned();
     }
-    if let Op::Calc { exprs, .. } = &graph.rels[rel].op {
-        if let Some(c) = exprs.get(column).and_then(super::keys::injective_of) {
-            let below = graph.rels[rel].inputs[0];
-            return graph.rels[below].columns.get(c).map_or_else(|| name.to_owned(), |c| c.column.name.clone());
-        }
+    if let Op::Calc { exprs, .. } = &graph.rels[rel].op
+        && let Some(c) = exprs.get(column).and_then(super::keys::injective_of)
+    {
+        let below = graph.rels[rel].inputs[0];
+        return graph.rels[below].columns.get(c).map_or_else(|| name.to_owned(), |c| c.column.name.clone());
     }
     name.to_owned()
 }

@@ -168,10 +168,10 @@ fn is_random(e: &Expr) -> bool {
 }
 
 fn count_uses(e: &Expr, uses: &mut [usize]) {
-    if let ExprKind::Column(i) = e.kind {
-        if let Some(n) = uses.get_mut(i) {
-            *n += 1;
-        }
+    if let ExprKind::Column(i) = e.kind
+        && let Some(n) = uses.get_mut(i)
+    {
+        *n += 1;
     }
     for c in e.children() {
         count_uses(c, uses);

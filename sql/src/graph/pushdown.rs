@@ -322,12 +322,11 @@ impl Fields {
 
     /// An expression over the declared columns as one over the fields.
     fn rewrite(&self, e: &Expr) -> Expr {
-        if let Some(field) = self.field_of(e) {
-            if let Some(i) =
+        if let Some(field) = self.field_of(e)
+            && let Some(i) =
                 self.fields.iter().position(|f| f.from == field.from && f.data_type.ty == field.data_type.ty)
-            {
-                return Expr { kind: ExprKind::Column(i), data_type: e.data_type.clone(), span: e.span };
-            }
+        {
+            return Expr { kind: ExprKind::Column(i), data_type: e.data_type.clone(), span: e.span };
         }
         let mut e = e.clone();
         for c in e.children_mut() {

@@ -23,7 +23,7 @@ pub(crate) fn array(c: Call<'_>) -> Result<Expr> {
 
 /// MAP[k, v, …]
 pub(crate) fn map(c: Call<'_>) -> Result<Expr> {
-    if c.len() % 2 != 0 {
+    if !c.len().is_multiple_of(2) {
         return Err(Error::user("MAP takes keys and values in turn").at(c.span));
     }
     let every = |from: usize| c.args.iter().skip(from).step_by(2).cloned().collect::<Vec<_>>();

@@ -36,10 +36,10 @@ pub(crate) fn if_call(c: Call<'_>) -> Result<Expr> {
 
 /// GREATEST, LEAST
 pub(crate) fn extreme(c: Call<'_>, f: Function) -> Result<Expr> {
-    if c.env.is_flink() {
-        if let Some(null) = c.args.iter().find(|a| a.data_type.ty == SqlType::Null) {
-            return Err(Error::user(format!("{} of a bare NULL", c.name)).at(null.span).help("write CAST(NULL AS …)"));
-        }
+    if c.env.is_flink()
+        && let Some(null) = c.args.iter().find(|a| a.data_type.ty == SqlType::Null)
+    {
+        return Err(Error::user(format!("{} of a bare NULL", c.name)).at(null.span).help("write CAST(NULL AS …)"));
     }
     let args = unify(c.env, c.args.clone(), c.name, c.span)?;
     let types: Vec<_> = args.iter().map(|a| &a.data_type).collect();

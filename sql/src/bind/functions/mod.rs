@@ -1,5 +1,7 @@
 //! The function table: one row a function and dialect, with arity and the code that types it.
 
+#![allow(clippy::needless_pass_by_value, reason = "every row of the table has the one signature")]
+
 pub(crate) mod collection;
 pub(crate) mod conditional;
 pub(crate) mod hash;
