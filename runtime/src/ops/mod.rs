@@ -1,6 +1,8 @@
 //! The streaming operators, one file each, over the keyed state of [`crate::state`].
 
 pub mod calc;
+#[cfg(test)]
+mod calc_tests;
 mod changes;
 pub mod first;
 pub mod group_aggregate;

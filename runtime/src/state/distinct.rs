@@ -6,6 +6,9 @@ use super::ordered::{EntryChange, i64_of};
 /// Counts by (group, value).
 #[derive(Debug, Default)]
 pub struct DistinctSet {
+    /// Whether values can be taken back. Where not, it is enough to know that a value has come, and a
+    /// value that comes again changes nothing.
+    counted: bool,
     table: ByteTable,
     entries: Vec<Entry>,
     /// First entry of each group.
@@ -28,6 +31,10 @@ const NONE: u32 = u32::MAX;
 const EMPTY: Entry = Entry { count: 0, next: NONE, previous: NONE, dirty: false };
 
 impl DistinctSet {
+    /// `counted`: values can be taken back.
+    pub fn new(counted: bool) -> Self {
+        DistinctSet { counted, ..DistinctSet::default() }
+    }
     /// Makes groups below `n` valid.
     pub fn grow(&mut self, n: usize) {
         if n > self.heads.len() {
@@ -40,6 +47,9 @@ impl DistinctSet {
         let id = self.entry(group, value);
         let entry = &mut self.entries[id as usize];
         let before = entry.count;
+        if !self.counted && before > 0 {
+            return false;
+        }
         entry.count += by;
         let after = entry.count;
         if !entry.dirty {
@@ -148,4 +158,54 @@ impl DistinctSet {
 
 fn group_of(bytes: &[u8]) -> u32 {
     u32::from_le_bytes([bytes[0], bytes[1], bytes[2], bytes[3]])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::state::test_data::Random;
+    use std::collections::BTreeMap;
+
+    #[test]
+    fn behaves_like_counted_sets() {
+        let mut r = Random::new(5);
+        let mut set = DistinctSet::new(true);
+        set.grow(4);
+        let mut model: BTreeMap<(u32, Vec<u8>), i64> = BTreeMap::new();
+        let mut stored: BTreeMap<(u32, Vec<u8>), i64> = BTreeMap::new();
+        for step in 0..20_000 {
+            let (group, value) = (r.below(4) as u32, format!("v{}", r.below(6)).into_bytes());
+            let retract = r.below(2) == 0 && model.contains_key(&(group, value.clone()));
+            let count = model.entry((group, value.clone())).or_insert(0);
+            *count += if retract { -1 } else { 1 };
+            let edge = if retract { *count == 0 } else { *count == 1 };
+            assert_eq!(set.change(group, &value, retract), edge);
+            model.retain(|_, n| *n != 0);
+            if step % 7 == 0 {
+                for change in set.take_changes() {
+                    match change.value {
+                        Some(v) => stored.insert((change.group, change.key), i64_of(&v)),
+                        None => stored.remove(&(change.group, change.key)),
+                    };
+                }
+                assert_eq!(stored, model);
+            }
+            if r.below(500) == 0 {
+                for key in set.clear(group) {
+                    stored.remove(&(group, key));
+                }
+                model.retain(|(g, _), _| *g != group);
+            }
+        }
+    }
+
+    #[test]
+    fn a_value_that_comes_again_is_not_written_again() {
+        let mut set = DistinctSet::new(false);
+        set.grow(1);
+        assert!(set.change(0, b"a", false));
+        assert_eq!(set.take_changes().len(), 1);
+        assert!(!set.change(0, b"a", false));
+        assert!(set.take_changes().is_empty());
+    }
 }

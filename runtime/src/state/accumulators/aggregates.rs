@@ -180,7 +180,7 @@ impl Slot {
             .collect::<Option<Vec<_>>>()
             .ok_or_else(|| Error::internal("an aggregate reads a column that its input does not have"))?;
         let accumulator = accumulator(call, &types, retract)?;
-        let distinct = call.distinct.then(Default::default);
+        let distinct = call.distinct.then(|| (DistinctSet::new(retract), EncodedRows::default()));
         Ok(Slot { accumulator, args, filter: call.filter, types, distinct })
     }
 

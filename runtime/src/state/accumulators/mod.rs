@@ -7,6 +7,8 @@ mod first_last;
 mod list;
 mod min_max;
 mod sum;
+#[cfg(test)]
+mod tests;
 mod variance;
 
 use arrow_array::ArrayRef;
