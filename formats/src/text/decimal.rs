@@ -122,7 +122,7 @@ pub fn parse_decimal(text: &[u8], precision: u8, scale: u8) -> Result<Option<i12
         };
         value = v;
     }
-    let value = value + i128::from(round_up);
+    let Some(value) = value.checked_add(i128::from(round_up)) else { return Ok(None) };
     let value = if negative { -value } else { value };
     Ok(fits(value, precision).then_some(value))
 }

@@ -324,4 +324,24 @@ mod tests {
         write_padded(&mut out, -12, 4);
         assert_eq!(out, "007-0012");
     }
+
+    #[test]
+    fn printed_numbers_read_back_as_themselves() {
+        let mut state = 7_u64;
+        for _ in 0..20_000 {
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            let d = f64::from_bits(state);
+            if d.is_finite() {
+                assert_eq!(parse_double(&java_double(d)), Some(d));
+            }
+            let f = f32::from_bits((state >> 32) as u32);
+            if f.is_finite() {
+                assert_eq!(parse_float(&java_float(f)), Some(f));
+            }
+            let n = (state as i64) >> (state % 60);
+            let mut out = Vec::new();
+            write_integer(&mut out, n);
+            assert_eq!(parse_integer(&out, i64::MIN, i64::MAX), Ok(n));
+        }
+    }
 }

@@ -98,7 +98,7 @@ impl TimestampPrinter {
 /// A value cut (not rounded) to a precision of at most six decimals.
 pub fn truncate(micros: i64, precision: u8) -> i64 {
     let unit = 10_i64.pow(u32::from(6 - precision.min(6)));
-    micros.div_euclid(unit) * unit
+    micros.saturating_sub(micros.rem_euclid(unit))
 }
 
 /// A cursor over ASCII bytes.
@@ -168,7 +168,7 @@ pub fn parse_timestamp(text: &str) -> Result<i64, usize> {
 }
 
 fn scan_date(s: &mut Scanner<'_>) -> Option<i64> {
-    let year = s.number(4, 6)?;
+    let year = s.number(4, 4)?;
     let month = s.accept(b'-').then(|| s.number(1, 2))??;
     let day = s.accept(b'-').then(|| s.number(1, 2))??;
     if !(1..=12).contains(&month) || !(1..=31).contains(&day) || year == 0 {
@@ -331,5 +331,22 @@ mod tests {
         assert_eq!(parse_date("x"), None);
         assert_eq!(parse_time("11:45:16.5"), Some(42_316_500));
         assert_eq!(parse_time("25:00:00"), None);
+    }
+
+    #[test]
+    fn printed_timestamps_read_back_as_themselves() {
+        let (low, high) = (days_of(1, 1, 1) * DAY, days_of(10_000, 1, 1) * DAY);
+        let mut state = 3_i64;
+        for _ in 0..20_000 {
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            let wall = low + state.rem_euclid(high - low);
+            let mut out = String::new();
+            write_timestamp(&mut out, wall, (state.rem_euclid(7)) as u8);
+            assert_eq!(parse_timestamp(&out), Ok(wall), "{out}");
+            assert_eq!(parse_strict(&out, b' ', false), Some(wall));
+        }
+        for extreme in [i64::MIN, i64::MAX] {
+            write_timestamp(&mut String::new(), truncate(extreme, 0), 3);
+        }
     }
 }

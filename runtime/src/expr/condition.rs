@@ -96,7 +96,7 @@ fn as_double(value: &Scalar) -> Option<f64> {
 fn as_decimal(value: &Scalar, scale: u8) -> Option<i128> {
     match value {
         Scalar::Decimal(d) => Some(*d),
-        Scalar::Int(n) => Some(i128::from(*n) * tidegate_formats::text::decimal::power_of_ten(scale)),
+        Scalar::Int(n) => i128::from(*n).checked_mul(tidegate_formats::text::decimal::power_of_ten(scale)),
         _ => None,
     }
 }

@@ -48,7 +48,7 @@ impl<'a> Frame<'a> {
     pub fn select(&'a self, rows: UInt32Array) -> Frame<'a> {
         let in_batch = match &self.in_batch {
             None => rows.clone(),
-            Some(mine) => rows.values().iter().map(|r| mine.value(*r as usize)).collect(),
+            Some(mine) => UInt32Array::from_iter_values(rows.values().iter().map(|r| mine.value(*r as usize))),
         };
         Frame {
             run: self.run,
@@ -216,7 +216,7 @@ impl<'a> Frame<'a> {
                 break;
             }
             let (t, f) = if lazy && undecided < n {
-                let rows: UInt32Array = open.set_indices_u32().collect();
+                let rows = UInt32Array::from_iter_values(open.set_indices_u32());
                 let inner = self.select(rows.clone());
                 let (t, f) = tristate(&inner.value(*id)?, rows.len())?;
                 // Rows that are decided already: the neutral value.
@@ -247,7 +247,7 @@ impl<'a> Frame<'a> {
             remaining = Some(miss);
             choices.push(Choice { id: pair[1], rows: hit });
         }
-        let rest = remaining.unwrap_or_else(|| (0..self.rows as u32).collect());
+        let rest = remaining.unwrap_or_else(|| UInt32Array::from_iter_values(0..self.rows as u32));
         choices.push(Choice { id: *otherwise, rows: rest });
         self.assemble(&choices)
     }
@@ -257,7 +257,7 @@ impl<'a> Frame<'a> {
         let lazy = self.run.graph.is_lazy(condition) && !self.knows(condition);
         let Some(among) = among else {
             let (t, _) = tristate(&self.value(condition)?, self.rows)?;
-            return Ok((t.set_indices_u32().collect(), (!&t).set_indices_u32().collect()));
+            return Ok((indices(&t), indices(&!&t)));
         };
         let (mut hit, mut miss) = (Vec::new(), Vec::new());
         if lazy && among.len() < self.rows {
@@ -277,7 +277,7 @@ impl<'a> Frame<'a> {
     }
 
     fn coalesce(&self, ids: &[Id]) -> Result<Value> {
-        let mut remaining: UInt32Array = (0..self.rows as u32).collect();
+        let mut remaining = UInt32Array::from_iter_values(0..self.rows as u32);
         let mut choices: Vec<Choice> = Vec::with_capacity(ids.len());
         for (i, id) in ids.iter().enumerate() {
             if remaining.is_empty() {
@@ -396,6 +396,11 @@ fn scatter(rows: &UInt32Array, bits: &BooleanBuffer, n: usize, default: bool) ->
         out[*row as usize] = bits.value(i);
     }
     BooleanBuffer::from(out)
+}
+
+/// The rows whose bit is set.
+pub(super) fn indices(bits: &BooleanBuffer) -> UInt32Array {
+    UInt32Array::from_iter_values(bits.set_indices_u32())
 }
 
 pub(super) fn take(array: &ArrayRef, rows: &UInt32Array) -> Result<ArrayRef> {

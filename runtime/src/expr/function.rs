@@ -66,6 +66,7 @@ pub(super) fn compile(function: &Function, args: &[Arg], to: &SqlType) -> Result
         F::RegexpExtract | F::RegexpReplace | F::Regexp => costly(regex_text::compile(function, args)?),
         F::Md5 | F::Sha1 | F::Sha224 | F::Sha256 | F::Sha384 | F::Sha512 => costly(string::digest(function)),
         F::Uuid => string::uuid().into(),
+        F::Lpad | F::Rpad | F::Repeat => can_fail(string::compile(function, args, to)?),
         F::Upper
         | F::Lower
         | F::Trim(_)
@@ -73,9 +74,6 @@ pub(super) fn compile(function: &Function, args: &[Arg], to: &SqlType) -> Result
         | F::CharLength
         | F::Replace
         | F::Position
-        | F::Lpad
-        | F::Rpad
-        | F::Repeat
         | F::Reverse
         | F::Left
         | F::Right

@@ -6,7 +6,7 @@ use arrow_array::{ArrayRef, RecordBatch, UInt32Array};
 use tidegate_core::{Column, Error, Result, SqlType};
 use tidegate_plan::Expr;
 
-use super::frame::{Frame, Run, tristate};
+use super::frame::{Frame, Run, indices, tristate};
 use super::graph::{Graph, Id};
 use super::value::Value;
 use super::{EvalContext, RowErrors};
@@ -150,7 +150,7 @@ fn selection(root: &Frame<'_>, filter: Option<Id>) -> Result<Option<UInt32Array>
     if truth.count_set_bits() == root.rows {
         return Ok(None);
     }
-    Ok(Some(truth.set_indices_u32().collect()))
+    Ok(Some(indices(&truth)))
 }
 
 fn project(root: &Frame<'_>, output: &Output, selected: Option<UInt32Array>) -> Result<CalcResult> {
@@ -173,7 +173,7 @@ fn outputs(frame: &Frame<'_>, ids: &[Id]) -> Result<Vec<ArrayRef>> {
 /// Removes failed rows from a result.
 fn leave_out(result: &mut CalcResult, errors: &RowErrors, rows: usize) -> Result<()> {
     let failed = |row: u32| errors.errors.binary_search_by_key(&row, |e| e.row).is_ok();
-    let selected = result.selected.take().unwrap_or_else(|| (0..rows as u32).collect());
+    let selected = result.selected.take().unwrap_or_else(|| UInt32Array::from_iter_values(0..rows as u32));
     let kept: UInt32Array =
         selected.values().iter().enumerate().filter(|(_, row)| !failed(**row)).map(|(i, _)| i as u32).collect();
     for column in &mut result.columns {

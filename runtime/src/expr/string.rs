@@ -207,7 +207,7 @@ fn pad(left: bool) -> Kernel {
                 return false;
             }
             if length > MAX_MADE {
-                problems.count_null(i);
+                problems.fail(i, TOO_LONG.0, TOO_LONG.1);
                 return false;
             }
             let missing = length.saturating_sub(text.chars().count());
@@ -224,7 +224,10 @@ fn pad(left: bool) -> Kernel {
 }
 
 /// Longest text that LPAD, RPAD and REPEAT make: a wrong number must not exhaust memory.
-const MAX_MADE: usize = 1 << 24;
+const MAX_MADE: usize = 1 << 17;
+
+/// The row error of a longer one.
+const TOO_LONG: (&str, &str) = ("TextTooLong", "LPAD, RPAD and REPEAT make texts of at most 131072 characters");
 
 fn repeat(call: &mut Call<'_>) -> Result<ArrayRef> {
     let (input, times) = (call.texts(0)?, call.integers(1)?);
@@ -233,7 +236,7 @@ fn repeat(call: &mut Call<'_>) -> Result<ArrayRef> {
         let (Some(text), Some(n)) = (input.get(i), times.get(i)) else { return false };
         let n = usize::try_from(n).unwrap_or(0);
         if text.len().saturating_mul(n) > MAX_MADE {
-            problems.count_null(i);
+            problems.fail(i, TOO_LONG.0, TOO_LONG.1);
             return false;
         }
         out.extend(std::iter::repeat_n(text, n));

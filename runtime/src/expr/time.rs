@@ -175,10 +175,10 @@ fn floor(unit: DateUnit, wall: i64) -> i64 {
         DateUnit::Week => f.days - weekday(f.days),
         _ => {
             let length = length(unit);
-            return wall.div_euclid(length) * length;
+            return wall.saturating_sub(wall.rem_euclid(length));
         }
     };
-    days * DAY
+    days.saturating_mul(DAY)
 }
 
 fn next(unit: DateUnit, wall: i64) -> i64 {
@@ -186,10 +186,10 @@ fn next(unit: DateUnit, wall: i64) -> i64 {
         DateUnit::Year => 12,
         DateUnit::Quarter => 3,
         DateUnit::Month => 1,
-        DateUnit::Week => return wall + 7 * DAY,
-        _ => return wall + length(unit),
+        DateUnit::Week => return wall.saturating_add(7 * DAY),
+        _ => return wall.saturating_add(length(unit)),
     };
-    add_months(wall.div_euclid(DAY), months) * DAY
+    add_months(wall.div_euclid(DAY), months).saturating_mul(DAY)
 }
 
 /// Units of fixed length in µs.
@@ -275,7 +275,7 @@ pub(super) fn interval(subtract: bool, args: &[Arg], to: &SqlType) -> Result<Ker
         // A BIGINT time attribute counts milliseconds.
         return Ok(Box::new(move |call| {
             let (time, interval) = (call.integers(time_at)?, call.integers(interval_at)?);
-            integers(call.ty, call.rows, |i| time.get(i)?.checked_add(sign * interval.get(i)?))
+            integers(call.ty, call.rows, |i| time.get(i)?.checked_add(interval.get(i)?.checked_mul(sign)?))
         }));
     }
     let (from, into) = (Wall::of(args[time_at].ty(), "")?, Wall::of(to, "")?);
@@ -283,7 +283,7 @@ pub(super) fn interval(subtract: bool, args: &[Arg], to: &SqlType) -> Result<Ker
         let (time, interval) = (call.integers(time_at)?, call.integers(interval_at)?);
         integers(call.ty, call.rows, |i| {
             let wall = from.read(time.get(i)?);
-            let amount = sign * interval.get(i)?;
+            let amount = interval.get(i)?.checked_mul(sign)?;
             let moved =
                 if by_month { shift_months(wall, amount)? } else { wall.checked_add(amount.checked_mul(1000)?)? };
             Some(into.write(moved))

@@ -140,7 +140,7 @@ fn text_to_instant(args: &[Arg], zone: Zone) -> Result<Kernel> {
 /// A parsed text's own offset decides, else the zone.
 fn instant(parsed: Parsed, zone: &Zone) -> i64 {
     match parsed.offset {
-        Some(offset) => parsed.wall - offset * SECOND,
+        Some(offset) => parsed.wall.saturating_sub(offset * SECOND),
         None => zone.to_instant(parsed.wall),
     }
 }

@@ -10,11 +10,10 @@ use arrow_array::types::{
     Time32MillisecondType, TimestampMicrosecondType,
 };
 use arrow_array::{
-    Array, ArrayRef, BinaryArray, BooleanArray, Date32Array, Decimal128Array, Float32Array, Float64Array, Int8Array,
-    Int16Array, Int32Array, Int64Array, StringArray, StringViewArray, Time32MillisecondArray,
-    TimestampMicrosecondArray, new_null_array,
+    Array, ArrayRef, ArrowPrimitiveType, BinaryArray, BooleanArray, Decimal128Array, Float32Array, Float64Array,
+    PrimitiveArray, StringArray, StringViewArray, new_null_array,
 };
-use arrow_buffer::NullBuffer;
+use arrow_buffer::{NullBuffer, NullBufferBuilder};
 use arrow_schema::{DataType as ArrowType, TimeUnit};
 use tidegate_core::{Error, Result, Scalar, SqlType};
 use tidegate_formats::text::decimal;
@@ -70,7 +69,7 @@ pub(super) fn literal_array(value: &Scalar, ty: &SqlType) -> Result<ArrayRef> {
         (Scalar::Null, _) => new_null_array(&ty.to_arrow(), 1),
         (Scalar::Bool(b), _) => Arc::new(BooleanArray::from(vec![*b])),
         (Scalar::Int(n), SqlType::Decimal(p, s)) => {
-            decimals(*p, *s, 1, |_| Some(i128::from(*n) * decimal::power_of_ten(*s)))?
+            decimals(*p, *s, 1, |_| decimal::rescale(i128::from(*n), 0, *s, *p))?
         }
         (Scalar::Int(n), SqlType::Float | SqlType::Double) => doubles(ty, 1, |_| Some(*n as f64)),
         (Scalar::Int(n), _) | (Scalar::Micros(n), _) => integers(ty, 1, |_| Some(*n))?,
@@ -83,36 +82,50 @@ pub(super) fn literal_array(value: &Scalar, ty: &SqlType) -> Result<ArrayRef> {
     Ok(array)
 }
 
-/// Builds any type whose Arrow layout is an integer, from `i64`s that are in range (wrapped if not).
-pub(super) fn integers(ty: &SqlType, rows: usize, f: impl FnMut(usize) -> Option<i64>) -> Result<ArrayRef> {
-    let values = (0..rows).map(f);
-    Ok(match ty {
-        SqlType::TinyInt => Arc::new(values.map(|v| v.map(|n| n as i8)).collect::<Int8Array>()),
-        SqlType::SmallInt => Arc::new(values.map(|v| v.map(|n| n as i16)).collect::<Int16Array>()),
-        SqlType::Int => Arc::new(values.map(|v| v.map(|n| n as i32)).collect::<Int32Array>()),
-        SqlType::BigInt | SqlType::IntervalYearMonth | SqlType::IntervalDayTime => {
-            Arc::new(values.collect::<Int64Array>())
+/// Builds a primitive array; NULLs cost nothing until the first one.
+fn primitives<T: ArrowPrimitiveType>(rows: usize, mut f: impl FnMut(usize) -> Option<T::Native>) -> PrimitiveArray<T> {
+    let mut values = Vec::with_capacity(rows);
+    let mut nulls = NullBufferBuilder::new(rows);
+    for row in 0..rows {
+        if let Some(value) = f(row) {
+            values.push(value);
+            nulls.append_non_null();
+        } else {
+            values.push(T::Native::default());
+            nulls.append_null();
         }
-        SqlType::Date => Arc::new(values.map(|v| v.map(|n| n as i32)).collect::<Date32Array>()),
-        SqlType::Time(_) => Arc::new(values.map(|v| v.map(|n| n as i32)).collect::<Time32MillisecondArray>()),
-        SqlType::Timestamp(_) => Arc::new(values.collect::<TimestampMicrosecondArray>()),
-        SqlType::TimestampLtz(_) => Arc::new(values.collect::<TimestampMicrosecondArray>().with_timezone("UTC")),
+    }
+    PrimitiveArray::new(values.into(), nulls.finish())
+}
+
+/// Builds any type whose Arrow layout is an integer, from `i64`s that are in range (wrapped if not).
+pub(super) fn integers(ty: &SqlType, rows: usize, mut f: impl FnMut(usize) -> Option<i64>) -> Result<ArrayRef> {
+    Ok(match ty {
+        SqlType::TinyInt => Arc::new(primitives::<Int8Type>(rows, |i| f(i).map(|n| n as i8))),
+        SqlType::SmallInt => Arc::new(primitives::<Int16Type>(rows, |i| f(i).map(|n| n as i16))),
+        SqlType::Int => Arc::new(primitives::<Int32Type>(rows, |i| f(i).map(|n| n as i32))),
+        SqlType::BigInt | SqlType::IntervalYearMonth | SqlType::IntervalDayTime => {
+            Arc::new(primitives::<Int64Type>(rows, f))
+        }
+        SqlType::Date => Arc::new(primitives::<Date32Type>(rows, |i| f(i).map(|n| n as i32))),
+        SqlType::Time(_) => Arc::new(primitives::<Time32MillisecondType>(rows, |i| f(i).map(|n| n as i32))),
+        SqlType::Timestamp(_) => Arc::new(primitives::<TimestampMicrosecondType>(rows, f)),
+        SqlType::TimestampLtz(_) => Arc::new(primitives::<TimestampMicrosecondType>(rows, f).with_timezone("UTC")),
         other => return Err(Error::internal(format!("an integer result of type {other}"))),
     })
 }
 
 /// Builds FLOAT or DOUBLE.
-pub(super) fn doubles(ty: &SqlType, rows: usize, f: impl FnMut(usize) -> Option<f64>) -> ArrayRef {
-    let values = (0..rows).map(f);
+pub(super) fn doubles(ty: &SqlType, rows: usize, mut f: impl FnMut(usize) -> Option<f64>) -> ArrayRef {
     match ty {
-        SqlType::Float => Arc::new(values.map(|v| v.map(|d| d as f32)).collect::<Float32Array>()),
-        _ => Arc::new(values.collect::<Float64Array>()),
+        SqlType::Float => Arc::new(primitives::<Float32Type>(rows, |i| f(i).map(|d| d as f32))),
+        _ => Arc::new(primitives::<Float64Type>(rows, f)),
     }
 }
 
 /// Builds DECIMAL(p, s) from unscaled values that fit.
 pub(super) fn decimals(p: u8, s: u8, rows: usize, f: impl FnMut(usize) -> Option<i128>) -> Result<ArrayRef> {
-    let array = (0..rows).map(f).collect::<Decimal128Array>();
+    let array = primitives::<Decimal128Type>(rows, f);
     Ok(Arc::new(array.with_precision_and_scale(p, s as i8).map_err(arrow)?))
 }
 

@@ -34,7 +34,8 @@ fn widths(letter: u8, count: usize, number_follows: bool) -> (usize, usize) {
     match (letter, count) {
         (b'S', n) => (n, n),
         (b'y' | b'u' | b'Y', 2) => (2, 2),
-        (b'y' | b'u' | b'Y', n) if n >= 4 && !number_follows => (n, 10),
+        // Longer years need a sign in Java.
+        (b'y' | b'u' | b'Y', n) if n >= 4 => (n, n),
         (_, 1) if !number_follows => (1, 18),
         (_, n) => (n, n),
     }
@@ -90,7 +91,7 @@ fn word(found: &mut Found, letter: u8, text: &str) -> Option<usize> {
 /// Missing fields are those of 1970-01-01 00:00:00.
 fn resolve(f: &Found) -> Option<i64> {
     let year = f.year.unwrap_or(1970);
-    if year > 999_999 {
+    if year > 200_000 {
         return None;
     }
     let month = f.month.unwrap_or(1);
