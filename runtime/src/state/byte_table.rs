@@ -169,7 +169,7 @@ impl ByteTable {
             arena.extend_from_slice(&(bytes.len() as u32).to_le_bytes());
             arena.extend_from_slice(bytes);
         }
-        for slot in self.table.iter_mut() {
+        for slot in &mut self.table {
             slot.start = self.starts[slot.id as usize];
         }
         self.arena = arena;
