@@ -207,7 +207,7 @@ mod tests {
                         Verdict::Refuse(Refusal::Lost { .. }) => assert!(position < 10),
                         Verdict::Refuse(Refusal::Beyond { .. }) => assert!(position > 30),
                         Verdict::Refuse(Refusal::OtherHistory { .. }) => {
-                            assert!((10..=30).contains(&position) && epoch != right)
+                            assert!((10..=30).contains(&position) && epoch != right);
                         }
                         other => panic!("{position} {epoch}: {other:?}"),
                     }

@@ -40,6 +40,7 @@ mod recovered;
 pub mod reference;
 pub mod segment;
 pub mod storage;
+mod tuning;
 pub mod units;
 #[cfg(test)]
 pub(crate) mod tests;
@@ -58,41 +59,13 @@ pub use header::{JobHeader, OperatorInfo, SavedPosition, SinkInfo, SplitKey};
 pub use recovered::StateReader;
 pub use reference::{Reference, RowsRef, StateRef};
 pub use storage::{FsStorage, Storage};
+pub use tuning::Tuning;
 
-use fold::FoldPolicy;
 use frame::Kind;
 use inner::Inner;
-use planning::UnitLimits;
 
 /// Source positions by split.
 pub type Positions = std::collections::BTreeMap<SplitKey, SavedPosition>;
-
-/// Sizes that only tests have a reason to change.
-#[derive(Debug, Clone, Copy)]
-pub struct Tuning {
-    /// Bytes after which a new segment is begun.
-    pub segment_bytes: u64,
-    /// Bytes of undecided and unapplied rows kept in memory so that they need not be read back.
-    pub cache_bytes: u64,
-    /// Limits of an apply unit.
-    pub unit_limits: UnitLimits,
-    /// When state is folded.
-    pub fold: FoldPolicy,
-    /// Fold on a thread of its own after a decision; otherwise only [`Store::fold_now`] does.
-    pub background_fold: bool,
-}
-
-impl Default for Tuning {
-    fn default() -> Self {
-        Tuning {
-            segment_bytes: segment::SEGMENT_BYTES,
-            cache_bytes: 32 << 20,
-            unit_limits: UnitLimits { rows: 50_000, bytes: 4 << 20 },
-            fold: FoldPolicy { rows: 20_000, epochs: 64 },
-            background_fold: true,
-        }
-    }
-}
 
 /// An open state directory. Locked until the last clone of it and of its appenders is gone.
 #[derive(Clone)]
@@ -112,7 +85,7 @@ impl Store {
     /// # Errors
     /// In use by another process, damaged, or of another job.
     pub fn open(storage: Arc<dyn Storage>, clock: Arc<dyn Clock>, options: OpenOptions) -> Result<(Store, Recovered)> {
-        Self::open_tuned(storage, clock, options, Tuning::default())
+        Self::open_tuned(storage, clock, options, Tuning::from_env())
     }
     /// As [`Store::open`], with other sizes.
     ///
