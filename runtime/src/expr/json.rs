@@ -1,8 +1,11 @@
 //! JSON functions: reading through `tidegate_formats::json`, and building.
 
+use std::borrow::Cow;
+
 use arrow_array::cast::AsArray;
 use arrow_array::{Array, ArrayRef};
 use arrow_schema::DataType as ArrowType;
+use tidegate_core::scan::JsonRule;
 use tidegate_core::{Error, Result, Scalar, SqlType};
 use tidegate_formats::json::oracle::{self, Outcome, ScalarKind, Wrapper};
 use tidegate_formats::text::decimal::write_decimal;
@@ -11,7 +14,7 @@ use tidegate_formats::text::timestamp::{write_date, write_iso, write_time};
 use tidegate_plan::{JsonCall, JsonCallKind, JsonKind, JsonWrapper, OnJson};
 
 use super::kernel::{Arg, Call, Kernel};
-use super::value::{Value, booleans, doubles, integers, scalar_at, texts};
+use super::value::{Bytes, Texts, Value, booleans, doubles, integers, scalar_at, texts};
 
 /// What stands for a value that is not there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -38,7 +41,7 @@ pub(super) fn compile(call: &JsonCall, to: &SqlType) -> Result<Kernel> {
         JsonCallKind::Value { on_empty, on_error } => {
             let (empty, error) = (instead(on_empty), instead(on_error));
             let to = to.clone();
-            Ok(Box::new(move |call| value_of(call, &to, empty, error, &|t| oracle::json_value(t, &path, rule))))
+            Ok(Box::new(move |call| value_of(call, rule, &to, empty, error, &|t| oracle::json_value(t, &path, rule))))
         }
         JsonCallKind::Query { wrapper, on_empty, on_error } => {
             let (empty, error) = (instead(on_empty), instead(on_error));
@@ -48,16 +51,16 @@ pub(super) fn compile(call: &JsonCall, to: &SqlType) -> Result<Kernel> {
                 JsonWrapper::Unconditional => Wrapper::Unconditional,
             };
             Ok(Box::new(move |call| {
-                value_of(call, &SqlType::STRING, empty, error, &|t| oracle::json_query(t, &path, rule, wrapper))
+                value_of(call, rule, &SqlType::STRING, empty, error, &|t| oracle::json_query(t, &path, rule, wrapper))
             }))
         }
         JsonCallKind::Exists { on_error } => {
             let error = instead(on_error);
             Ok(Box::new(move |call| {
-                let input = call.texts(0)?;
+                let input = Documents::of(call, rule)?;
                 let default = if let Instead::Argument(at) = error { Some(call.booleans(at)?) } else { None };
                 let problems = &mut *call.problems;
-                Ok(booleans(call.rows, |i| match oracle::json_exists(input.get(i)?, &path, rule) {
+                Ok(booleans(call.rows, |i| match oracle::json_exists(&input.get(i)?, &path, rule) {
                     Ok(found) => Some(found),
                     Err(reason) if error == Instead::Error => {
                         problems.fail(i, "TableRuntimeException", reason);
@@ -72,21 +75,20 @@ pub(super) fn compile(call: &JsonCall, to: &SqlType) -> Result<Kernel> {
 
 fn value_of(
     call: &mut Call<'_>,
+    rule: JsonRule,
     to: &SqlType,
     empty: Instead,
     error: Instead,
     read: &dyn Fn(&str) -> Outcome,
 ) -> Result<ArrayRef> {
-    // BYTES are not JSON text to Flink: always NULL.
-    let bytes = call.args[0].array.data_type() == &ArrowType::Binary;
+    let input = Documents::of(call, rule)?;
     let mut found: Vec<Option<Scalar>> = Vec::with_capacity(call.rows);
     for i in 0..call.rows {
-        let text = if bytes { None } else { call.texts(0)?.get(i) };
-        let Some(text) = text else {
+        let Some(text) = input.get(i) else {
             found.push(None);
             continue;
         };
-        let (instead, reason) = match read(text) {
+        let (instead, reason) = match read(&text) {
             Outcome::Value(value, kind) => {
                 let converted = returning(value, kind, to);
                 if let Err(reason) = &converted {
@@ -112,6 +114,30 @@ fn value_of(
 
 fn default_at(value: &Value, row: usize) -> Option<Scalar> {
     scalar_at(value.array.as_ref(), if value.constant { 0 } else { row })
+}
+
+/// The documents of a call. BYTES are UTF-8 text to Blink and never JSON to Flink (NULL).
+enum Documents<'a> {
+    Text(Texts<'a>),
+    Bytes(Bytes<'a>),
+    Never,
+}
+
+impl<'a> Documents<'a> {
+    fn of(call: &Call<'a>, rule: JsonRule) -> Result<Documents<'a>> {
+        Ok(match (call.args[0].array.data_type(), rule) {
+            (ArrowType::Binary, JsonRule::Blink) => Documents::Bytes(call.bytes(0)?),
+            (ArrowType::Binary, JsonRule::Flink) => Documents::Never,
+            _ => Documents::Text(call.texts(0)?),
+        })
+    }
+    fn get(&self, row: usize) -> Option<Cow<'a, str>> {
+        match self {
+            Documents::Text(texts) => texts.get(row).map(Cow::Borrowed),
+            Documents::Bytes(bytes) => bytes.get(row).map(String::from_utf8_lossy),
+            Documents::Never => None,
+        }
+    }
 }
 
 /// RETURNING: a value of another kind is an error, as Flink's cast of it is.
