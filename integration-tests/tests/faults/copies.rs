@@ -107,8 +107,9 @@ fn a_restored_backup_is_refused_and_adopting_it_repeats_only_what_came_after() {
 
     let said = unbounded(data).run().fails_with(2);
     assert!(said.contains("restored backup") && said.contains("use the newest directory"), "{said}");
-    let fresh_alone = unbounded(data).arg("--fresh-state").run().fails_with(2);
-    assert!(fresh_alone.contains("restored backup"), "{fresh_alone}");
+    // Refused for all its flags; and a refused start has changed nothing.
+    let said = unbounded(data).arg("--fresh-state").run().fails_with(2);
+    assert!(said.contains("restored backup"), "{said}");
 
     bounded(data).arg("--adopt").run().ok();
     // Tables with a key are right; in an append log the events after the backup are there twice.
@@ -123,5 +124,5 @@ fn a_restored_backup_is_refused_and_adopting_it_repeats_only_what_came_after() {
     let once = |id: &i64| id % 13 != 0 || *id == 0;
     let mut want: Vec<i64> = (0..2000).filter(once).chain((1000..2000).filter(once)).collect();
     want.sort_unstable();
-    assert_eq!(ids, want);
+    assert!(ids == want, "{} rows, wanted {}", ids.len(), want.len());
 }
