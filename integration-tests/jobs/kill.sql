@@ -2,6 +2,7 @@
 SET 'pipeline.name' = 'kill';
 SET 'execution.checkpointing.interval' = '100 ms';
 SET 'table.local-time-zone' = 'UTC';
+SET 'tidegate.log-retention' = '0 s';
 
 CREATE TABLE events (
   id BIGINT, who STRING, amount BIGINT, ms BIGINT,
