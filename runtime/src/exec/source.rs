@@ -193,7 +193,9 @@ impl SourceTask {
 impl ScanRun {
     fn step(&mut self, base: &mut TaskBase, limits: &ReadLimits) -> Result<Step> {
         self.take_changes()?;
-        while let Some(i) = self.choose() {
+        // One moment for the whole step: a split that had nothing is asked once, however long that took.
+        let now = Instant::now();
+        while let Some(i) = self.choose(now) {
             let wait = if self.splits.len() == 1 && !self.splits[i].ready { limits.wait } else { Duration::ZERO };
             let limits = BatchLimits { rows: limits.rows, bytes: limits.bytes, wait };
             match self.splits[i].read(&limits, &base.events)? {
@@ -223,9 +225,8 @@ impl ScanRun {
 
     /// The split to read next: of those that have records the one that is furthest behind in record
     /// time, now and then one that had none. `None`: all are waiting, ended, or too far ahead.
-    fn choose(&mut self) -> Option<usize> {
+    fn choose(&mut self, now: Instant) -> Option<usize> {
         let readable = |s: &SplitRun| s.reader.is_some();
-        let now = Instant::now();
         if let Some(i) = self.splits.iter().position(|s| readable(s) && !s.ready && now.duration_since(s.asked) >= POLL) {
             self.splits[i].asked = now;
             return Some(i);
