@@ -43,7 +43,13 @@ fn run(sql: &Path, input: &str, data: &Path) -> Finished {
 }
 
 fn tab(m: &Message) -> String {
-    format!("{}\t{}", m.key.as_deref().unwrap_or("null"), m.value.as_deref().unwrap_or("null"))
+    format!("{}\t{}", m.key.as_deref().unwrap_or("\\N"), m.value.as_deref().unwrap_or("\\N"))
+}
+
+/// As Flink's files have them: a value with a line break takes two lines.
+fn tabs(data: &Path, topic: &str) -> Vec<String> {
+    let all: Vec<String> = topics::read(data, topic).iter().map(tab).collect();
+    sorted(all.join("\n").lines().map(str::to_owned))
 }
 
 fn newest(data: &Path, topic: &str) -> Vec<String> {
@@ -110,7 +116,7 @@ fn b_student_operations() {
     let Some(g) = golden() else { return };
     let want = lines(&g.join("b_student_op/result.sorted.tsv"));
     each("b_student_op", "input.jsonl", &B, |file, data| {
-        same(file, &sorted(topics::read(data, "out").iter().map(tab)), &want);
+        same(file, &tabs(data, "out"), &want);
     });
 }
 
@@ -119,7 +125,7 @@ fn b_edge() {
     let Some(g) = golden() else { return };
     each("b_student_op", "edge/input.jsonl", &B, |file, data| {
         let want = lines(&g.join(format!("b_student_op/edge/result.{}.sorted.tsv", &file[..2])));
-        same(file, &sorted(topics::read(data, "out").iter().map(tab)), &want);
+        same(file, &tabs(data, "out"), &want);
     });
 }
 
@@ -144,7 +150,11 @@ fn d_quality() {
 fn d_edge() {
     let Some(g) = golden() else { return };
     each("d_qos", "edge/input.jsonl", &["d1_qos_jsonvalue.sql", "d2_qos_tvf.sql"], |file, data| {
+        // SUM wraps as Flink's does, and is counted; AVG is not made from the wrapped sum: here
+        // Tidegate is right on purpose (docs/flink-differences.md).
+        let (flink, right) = ("\"event_avg\":-3.0744573456182584E18", "\"event_avg\":3.0744573456182584E18");
         let want = lines(&g.join(format!("d_qos/edge/result.{}.sorted.jsonl", &file[..2])));
+        let want = sorted(want.into_iter().map(|l| l.replace(flink, right)));
         same(file, &values(data, "out"), &want);
     });
 }

@@ -249,7 +249,7 @@ impl QueryBinder<'_> {
                     return Ok(Relation { rel, ..relation });
                 }
                 let columns = self.graph.rels[relation.rel].columns.clone();
-                let op = Op::TopN { keys: vec![], order, from: from + 1, to: from.saturating_add(n), with_rank: false };
+                let op = Op::TopN { keys: vec![], order, from: from.saturating_add(1), to: from.saturating_add(n), with_rank: false };
                 let rel = self.graph.add(op, vec![relation.rel], columns, span);
                 Ok(Relation { rel, ..relation })
             }
@@ -344,7 +344,7 @@ impl QueryBinder<'_> {
             _ => false,
         };
         let event = left.scope.columns.iter().any(|c| c.time == TimeAttribute::Event);
-        let between = format!("{:?}", join.join_operator).contains("Interval");
+        let between = on_condition(&join.join_operator).is_some_and(mentions_interval);
         let kind = match (&join.join_operator, dimension) {
             (_, true) => "lookup join with a dimension table",
             (sp::JoinOperator::CrossJoin(_) | sp::JoinOperator::CrossApply | sp::JoinOperator::OuterApply, _) => {
@@ -437,6 +437,24 @@ impl QueryBinder<'_> {
         let rel = self.graph.calc(input, filter, outputs, span);
         rank::apply(self.graph, rel)
     }
+}
+
+fn on_condition(operator: &sp::JoinOperator) -> Option<&sp::Expr> {
+    match operator {
+        sp::JoinOperator::Join(sp::JoinConstraint::On(e))
+        | sp::JoinOperator::Inner(sp::JoinConstraint::On(e))
+        | sp::JoinOperator::Left(sp::JoinConstraint::On(e))
+        | sp::JoinOperator::LeftOuter(sp::JoinConstraint::On(e))
+        | sp::JoinOperator::RightOuter(sp::JoinConstraint::On(e))
+        | sp::JoinOperator::FullOuter(sp::JoinConstraint::On(e)) => Some(e),
+        _ => None,
+    }
+}
+
+fn mentions_interval(e: &sp::Expr) -> bool {
+    let mut found = matches!(e, sp::Expr::Interval(_));
+    super::functions::walk_children(e, &mut |c| found |= mentions_interval(c));
+    found
 }
 
 /// Adds a place to every error.

@@ -4,6 +4,7 @@
 #![allow(clippy::panic, clippy::unwrap_used, reason = "a panic is how a test fails")]
 
 mod dialects;
+mod features;
 mod graphs;
 mod lints;
 mod mistakes;
