@@ -13,7 +13,8 @@ use tidegate_core::{Error, Result, SqlType};
 use tidegate_formats::text::decimal;
 
 use super::kernel::{Arg, Call, Kernel};
-use super::value::{Booleans, Bytes, Decimals, Doubles, Integers, Texts, Value, scalar_at};
+use super::value::{Value, scalar_at};
+use super::view::{Booleans, Bytes, Decimals, Doubles, Integers, Texts};
 
 /// `a op b`
 pub(super) fn compile(op: CompareOp, args: &[Arg]) -> Result<Kernel> {

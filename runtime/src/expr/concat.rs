@@ -13,7 +13,8 @@ use tidegate_plan::{Expr, ExprKind, Function};
 use super::cast::printer::{Print, Printer};
 use super::frame::Frame;
 use super::graph::{Graph, Id};
-use super::value::{Texts, Value, arrow};
+use super::value::{Value, arrow};
+use super::view::Texts;
 
 /// One part of a concatenation.
 #[derive(Debug)]

@@ -8,7 +8,9 @@ use tidegate_plan::Function;
 
 use super::kernel::{Arg, Kernel};
 use super::value::{arrow, doubles, integers};
-use super::{collection, compare, json, maths, regex_text, string, time, time_text};
+use super::{
+    arithmetic, collection, compare, digest, join, json, json_build, maths, regex_text, string, time, time_text,
+};
 
 /// A kernel and what the graph must know of it.
 pub(super) struct Compiled {
@@ -44,7 +46,7 @@ pub(super) fn compile(function: &Function, args: &[Arg], to: &SqlType) -> Result
     }
     Ok(match function {
         F::Add | F::Subtract | F::Multiply | F::Divide { .. } | F::Modulo => {
-            can_fail(maths::binary(function, args, to)?)
+            can_fail(arithmetic::binary(function, args, to)?)
         }
         F::Negate | F::Abs | F::Sign => maths::unary(function, args, to)?.into(),
         F::Floor | F::Ceil | F::Round | F::Truncate => maths::rounding(function, args, to)?.into(),
@@ -61,11 +63,11 @@ pub(super) fn compile(function: &Function, args: &[Arg], to: &SqlType) -> Result
             time::interval(matches!(function, F::SubtractInterval), args, to)?.into()
         }
 
-        F::Concat { .. } => string::empty().into(),
-        F::ConcatWs { null_separator_is_empty } => string::concat_ws(*null_separator_is_empty, args)?.into(),
+        F::Concat { .. } => join::empty().into(),
+        F::ConcatWs { null_separator_is_empty } => join::concat_ws(*null_separator_is_empty, args)?.into(),
         F::RegexpExtract | F::RegexpReplace | F::Regexp => costly(regex_text::compile(function, args)?),
-        F::Md5 | F::Sha1 | F::Sha224 | F::Sha256 | F::Sha384 | F::Sha512 => costly(string::digest(function)),
-        F::Uuid => string::uuid().into(),
+        F::Md5 | F::Sha1 | F::Sha224 | F::Sha256 | F::Sha384 | F::Sha512 => costly(digest::digest(function)),
+        F::Uuid => digest::uuid().into(),
         F::Lpad | F::Rpad | F::Repeat => can_fail(string::compile(function, args, to)?),
         F::Upper
         | F::Lower
@@ -93,9 +95,11 @@ pub(super) fn compile(function: &Function, args: &[Arg], to: &SqlType) -> Result
         F::Coalesce => return Err(Error::user("COALESCE needs an argument")),
         F::IsDistinctFrom { negated } => compare::is_distinct(*negated, args)?.into(),
 
-        F::JsonString => costly(json::json_string(args)?),
-        F::JsonObject { absent_on_null } => Compiled { can_fail: true, ..costly(json::object(*absent_on_null, args)?) },
-        F::JsonArray { absent_on_null } => costly(json::array(*absent_on_null, args)?),
+        F::JsonString => costly(json_build::json_string(args)?),
+        F::JsonObject { absent_on_null } => {
+            Compiled { can_fail: true, ..costly(json_build::object(*absent_on_null, args)?) }
+        }
+        F::JsonArray { absent_on_null } => costly(json_build::array(*absent_on_null, args)?),
         F::IsJson(kind) => costly(json::is_json(*kind)),
 
         F::CurrentTimestamp

@@ -4,7 +4,8 @@ use arrow_array::ArrayRef;
 use tidegate_core::{DataType, Result, Scalar, SqlType};
 
 use super::EvalContext;
-use super::value::{Booleans, Bytes, Decimals, Doubles, Integers, Texts, Value};
+use super::value::Value;
+use super::view::{Booleans, Bytes, Decimals, Doubles, Integers, Texts};
 
 /// A compiled operation: arguments in, an array of `call.rows` values out.
 pub(super) type Kernel = Box<dyn Fn(&mut Call<'_>) -> Result<ArrayRef> + Send + Sync>;

@@ -6,7 +6,7 @@ use arrow_array::{Array, BooleanArray};
 use arrow_buffer::BooleanBuffer;
 use arrow_schema::DataType as ArrowType;
 
-use super::frame::tristate;
+use super::branch::tristate;
 use super::kernel::Kernel;
 use super::value::booleans;
 

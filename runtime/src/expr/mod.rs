@@ -10,15 +10,20 @@
 //! - A row that cannot be computed (a failed CAST, a division by zero) is NULL in the result and
 //!   listed in [`RowErrors`]; a cast whose rule says NULL is counted there.
 
+mod arithmetic;
+mod branch;
 mod cast;
 mod collection;
 mod compare;
 mod concat;
 mod condition;
+mod digest;
 mod frame;
 mod function;
 mod graph;
+mod join;
 mod json;
+mod json_build;
 mod kernel;
 mod like;
 mod logic;
@@ -30,7 +35,9 @@ mod string;
 mod tests;
 mod time;
 mod time_text;
+mod url;
 mod value;
+mod view;
 
 pub use program::{CalcProgram, CalcResult, FanoutProgram, Program};
 

@@ -6,7 +6,8 @@ use arrow_array::{ArrayRef, RecordBatch, UInt32Array};
 use tidegate_core::{Column, Error, Result, SqlType};
 use tidegate_plan::Expr;
 
-use super::frame::{Frame, Run, indices, tristate};
+use super::branch::tristate;
+use super::frame::{Frame, Run, indices};
 use super::graph::{Graph, Id};
 use super::value::Value;
 use super::{EvalContext, RowErrors};

@@ -3,16 +3,14 @@
 use arrow_array::ArrayRef;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use md5::{Digest, Md5};
 use tidegate_core::{Error, Result, SqlType};
 use tidegate_plan::{Function, TrimSide};
 
-use super::cast::printer::{Print, Printer};
 use super::kernel::{Arg, Call, Kernel};
-use super::value::{Texts, booleans, integers, slices, texts};
-use tidegate_core::scan::CastFlavor;
+use super::value::{booleans, integers, slices, texts};
+use super::{digest, url};
 
-/// The functions of this module but for CONCAT_WS, hashes and UUID.
+/// The functions of one text, with their arguments.
 pub(super) fn compile(function: &Function, args: &[Arg], to: &SqlType) -> Result<Kernel> {
     use Function as F;
     Ok(match function {
@@ -66,11 +64,11 @@ pub(super) fn compile(function: &Function, args: &[Arg], to: &SqlType) -> Result
                 _ => false,
             }))
         }),
-        F::Hex => hex(args),
+        F::Hex => digest::hex(args),
         F::StartsWith => compare_bytes(<[u8]>::starts_with),
         F::EndsWith => compare_bytes(<[u8]>::ends_with),
-        F::KeyValue => Box::new(key_value),
-        F::ParseUrl => Box::new(parse_url),
+        F::KeyValue => Box::new(url::key_value),
+        F::ParseUrl => Box::new(url::parse_url),
         other => return Err(Error::internal(format!("{other:?} is no function of text"))),
     })
 }
@@ -311,158 +309,4 @@ fn overlay(call: &mut Call<'_>) -> Result<ArrayRef> {
         out.push_str(&text[first_chars(text, end).len()..]);
         true
     }))
-}
-
-fn hex(args: &[Arg]) -> Kernel {
-    let integer = args[0].ty().is_integer();
-    Box::new(move |call| {
-        if integer {
-            let input = call.integers(0)?;
-            return Ok(texts(call.rows, |i, out| input.get(i).map(|n| out.push_str(&format!("{n:X}"))).is_some()));
-        }
-        let input = call.bytes(0)?;
-        Ok(texts(call.rows, |i, out| input.get(i).map(|b| push_hex(b, b"0123456789ABCDEF", out)).is_some()))
-    })
-}
-
-fn push_hex(bytes: &[u8], digits: &[u8; 16], out: &mut String) {
-    for b in bytes {
-        out.push(char::from(digits[usize::from(b >> 4)]));
-        out.push(char::from(digits[usize::from(b & 15)]));
-    }
-}
-
-/// Hashes of text (its UTF-8) or bytes, in lower-case hexadecimal.
-pub(super) fn digest(function: &Function) -> Kernel {
-    fn with<D: Digest>() -> Kernel {
-        Box::new(|call| {
-            let input = call.bytes(0)?;
-            Ok(texts(call.rows, |i, out| {
-                input.get(i).map(|b| push_hex(&D::digest(b), b"0123456789abcdef", out)).is_some()
-            }))
-        })
-    }
-    match function {
-        Function::Sha1 => with::<sha1::Sha1>(),
-        Function::Sha224 => with::<sha2::Sha224>(),
-        Function::Sha256 => with::<sha2::Sha256>(),
-        Function::Sha384 => with::<sha2::Sha384>(),
-        Function::Sha512 => with::<sha2::Sha512>(),
-        _ => with::<Md5>(),
-    }
-}
-
-/// Random (version 4) UUIDs.
-pub(super) fn uuid() -> Kernel {
-    Box::new(|call| {
-        let mut random = vec![0_u8; call.rows * 16];
-        getrandom::fill(&mut random).map_err(|e| Error::internal(format!("no random numbers: {e}")))?;
-        Ok(texts(call.rows, |i, out| {
-            let mut id = [0_u8; 16];
-            id.copy_from_slice(&random[i * 16..i * 16 + 16]);
-            id[6] = (id[6] & 0x0f) | 0x40;
-            id[8] = (id[8] & 0x3f) | 0x80;
-            for (from, to) in [(0, 4), (4, 6), (6, 8), (8, 10), (10, 16)] {
-                if from > 0 {
-                    out.push('-');
-                }
-                push_hex(&id[from..to], b"0123456789abcdef", out);
-            }
-            true
-        }))
-    })
-}
-
-/// CONCAT() of nothing.
-pub(super) fn empty() -> Kernel {
-    Box::new(|call| Ok(texts(call.rows, |_, _| true)))
-}
-
-/// CONCAT_WS(separator, …): NULLs are left out.
-pub(super) fn concat_ws(null_separator_is_empty: bool, args: &[Arg]) -> Result<Kernel> {
-    let mut prints = Vec::with_capacity(args.len());
-    for arg in args {
-        let print = Print::of(arg.ty(), CastFlavor::Blink, "")?;
-        prints.push(print.ok_or_else(|| Error::user(format!("{} cannot be concatenated", arg.ty())))?);
-    }
-    Ok(Box::new(move |call| {
-        let separators: Texts<'_> = call.texts(0)?;
-        let mut parts: Vec<Printer<'_>> =
-            prints.iter().zip(call.args).skip(1).map(|(p, v)| p.reader(v)).collect::<Result<_>>()?;
-        Ok(texts(call.rows, |i, out| {
-            let separator = match separators.get(i) {
-                Some(s) => s,
-                None if null_separator_is_empty => "",
-                None => return false,
-            };
-            let mut end = None; // where the text ended before the separator
-            for part in &mut parts {
-                let before = out.len();
-                if end.is_some() {
-                    out.push_str(separator);
-                }
-                if part.write(i, out) { end = Some(out.len()) } else { out.truncate(before) }
-            }
-            true
-        }))
-    }))
-}
-
-/// KEYVALUE(text, pair separator, key separator, key): the value of a key, NULL where it is absent.
-fn key_value(call: &mut Call<'_>) -> Result<ArrayRef> {
-    let (input, pairs, keys, wanted) = (call.texts(0)?, call.texts(1)?, call.texts(2)?, call.texts(3)?);
-    Ok(slices(call.rows, |i| {
-        let (text, pair, key, wanted) = (input.get(i)?, pairs.get(i)?, keys.get(i)?, wanted.get(i)?);
-        if pair.is_empty() || key.is_empty() {
-            return None;
-        }
-        text.split(pair).filter_map(|p| p.split_once(key)).find(|(k, _)| *k == wanted).map(|(_, v)| v)
-    }))
-}
-
-/// PARSE_URL(url, part[, key]) with HOST, PATH, QUERY, REF, PROTOCOL, FILE, AUTHORITY, USERINFO.
-fn parse_url(call: &mut Call<'_>) -> Result<ArrayRef> {
-    let (urls, parts) = (call.texts(0)?, call.texts(1)?);
-    let keys = if call.args.len() > 2 { Some(call.texts(2)?) } else { None };
-    Ok(slices(call.rows, |i| {
-        let (url, part) = (urls.get(i)?, parts.get(i)?);
-        let value = url_part(url, part)?;
-        match &keys {
-            None => Some(value),
-            Some(_) if part != "QUERY" => None,
-            Some(keys) => {
-                let key = keys.get(i)?;
-                value.split('&').filter_map(|p| p.split_once('=')).find(|(k, _)| *k == key).map(|(_, v)| v)
-            }
-        }
-    }))
-}
-
-fn url_part<'a>(url: &'a str, part: &str) -> Option<&'a str> {
-    let (protocol, rest) = url.split_once("://")?;
-    let (rest, reference) = match rest.split_once('#') {
-        Some((r, f)) => (r, Some(f)),
-        None => (rest, None),
-    };
-    let split = rest.find(['/', '?']).unwrap_or(rest.len());
-    let (authority, file) = rest.split_at(split);
-    let (path, query) = match file.split_once('?') {
-        Some((p, q)) => (p, Some(q)),
-        None => (file, None),
-    };
-    let (user, host) = match authority.rsplit_once('@') {
-        Some((u, h)) => (Some(u), h),
-        None => (None, authority),
-    };
-    match part {
-        "PROTOCOL" => Some(protocol),
-        "HOST" => Some(host.rsplit_once(':').map_or(host, |(h, _)| h)),
-        "AUTHORITY" => Some(authority),
-        "USERINFO" => user,
-        "PATH" => Some(path),
-        "QUERY" => query,
-        "FILE" => Some(file),
-        "REF" => reference,
-        _ => None,
-    }
 }

@@ -13,7 +13,8 @@ use tidegate_plan::Function;
 
 use super::kernel::{Arg, Call, Kernel};
 use super::time::Wall;
-use super::value::{Texts, integers, texts};
+use super::value::{integers, texts};
+use super::view::Texts;
 
 const DEFAULT: &str = "yyyy-MM-dd HH:mm:ss";
 

@@ -7,7 +7,8 @@ use tidegate_formats::text::cast::{self, CastProblem};
 use tidegate_formats::text::zone::Zone;
 
 use super::super::kernel::{Call, Kernel, Problems};
-use super::super::value::{Texts, booleans, decimals, doubles, integers};
+use super::super::value::{booleans, decimals, doubles, integers};
+use super::super::view::Texts;
 
 /// Text to a number, BOOLEAN or time.
 pub(super) fn compile(to: SqlType, rule: CastRule, zone: Zone) -> Kernel {

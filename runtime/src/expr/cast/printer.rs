@@ -9,7 +9,8 @@ use tidegate_formats::text::number::{write_double, write_float, write_integer};
 use tidegate_formats::text::timestamp::{TimestampPrinter, write_date, write_time};
 use tidegate_formats::text::zone::Zone;
 
-use super::super::value::{Booleans, Bytes, Decimals, Doubles, Integers, Texts, Value};
+use super::super::value::Value;
+use super::super::view::{Booleans, Bytes, Decimals, Doubles, Integers, Texts};
 
 /// How a type is printed.
 #[derive(Debug, Clone)]

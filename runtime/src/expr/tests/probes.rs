@@ -282,13 +282,17 @@ fn times() {
 }
 
 fn json_value(document: Expr, member: &str, on_error: OnJson, ty: T) -> String {
+    json_value_as(JsonRule::Flink, document, member, on_error, ty)
+}
+
+fn json_value_as(rule: JsonRule, document: Expr, member: &str, on_error: OnJson, ty: T) -> String {
     let path = JsonPath {
         text: format!("lax $.{member}"),
         mode: Some(JsonMode::Lax),
         segments: Some(vec![JsonSegment::Member(member.into())]),
     };
     let kind = JsonCallKind::Value { on_empty: OnJson::Default(Box::new(text("none"))), on_error };
-    let call = JsonCall { input: document, path, rule: JsonRule::Flink, kind };
+    let call = JsonCall { input: document, path, rule, kind };
     eval(&Expr::new(ExprKind::Json(Box::new(call)), ty.nullable()))
 }
 
@@ -301,6 +305,8 @@ fn json() {
     assert_eq!(json_value(text(r#"{"a":5}"#), "a", OnJson::Null, T::Int), "5");
     assert!(json_value(text(r#"{"a":"x"}"#), "a", OnJson::Null, T::Int).starts_with("ERROR ClassCastException"));
     assert_eq!(json_value(cast(text(r#"{"a":1}"#), T::BYTES, FAIL), "a", OnJson::Null, STRING), "NULL");
+    let bytes = cast(text(r#"{"a":{"b":1}}"#), T::BYTES, FAIL);
+    assert_eq!(json_value_as(JsonRule::Blink, bytes, "a", OnJson::Null, STRING), r#"{"b":1}"#);
     let args = vec![text("a"), double(1.5), text("t"), at("2020-08-27 11:45:16", 0), text("n"), null(STRING)];
     let object = call(F::JsonObject { absent_on_null: true }, args.clone(), STRING);
     assert_eq!(eval(&object), r#"{"a":1.5,"t":"2020-08-27T11:45:16"}"#);
