@@ -249,7 +249,13 @@ impl QueryBinder<'_> {
                     return Ok(Relation { rel, ..relation });
                 }
                 let columns = self.graph.rels[relation.rel].columns.clone();
-                let op = Op::TopN { keys: vec![], order, from: from.saturating_add(1), to: from.saturating_add(n), with_rank: false };
+                let op = Op::TopN {
+                    keys: vec![],
+                    order,
+                    from: from.saturating_add(1),
+                    to: from.saturating_add(n),
+                    with_rank: false,
+                };
                 let rel = self.graph.add(op, vec![relation.rel], columns, span);
                 Ok(Relation { rel, ..relation })
             }

@@ -8,7 +8,9 @@ mod features;
 mod graphs;
 mod lints;
 mod mistakes;
+mod random;
 mod robust;
+mod sound;
 
 use tidegate_core::registry::Registry;
 use tidegate_core::{Dialect, Error};
@@ -33,7 +35,10 @@ pub(crate) fn try_plan(text: &str) -> Result<Planned, Vec<Error>> {
 
 pub(crate) fn plan(text: &str) -> Plan {
     match try_plan(text) {
-        Ok(p) => p.plan,
+        Ok(p) => {
+            sound::check(&p.plan);
+            p.plan
+        }
         Err(all) => panic!("{}", all.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")),
     }
 }
