@@ -76,13 +76,16 @@ fn report(args: &Args) -> Result<()> {
     let jobs_dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("jobs");
     let mut table = comfy_table::Table::new();
     table.load_preset(comfy_table::presets::ASCII_MARKDOWN);
-    table.set_header(["job", "rows/CPU-s", "target", "floor", "of floor", "wall s", "rows/s", "peak MiB"]);
+    table.set_header(["job", "rows/CPU-s", "target", "floor", "of floor", "wall s", "rows/s", "peak MiB", "one row s"]);
     for job in JOBS.iter().filter(|j| args.jobs.is_empty() || args.jobs.iter().any(|n| n == j.name)) {
-        make(args, job)?;
+        let all = Topic { dir: args.data.clone(), rows: args.rows };
+        let one = Topic { dir: args.data.join("one"), rows: 1 };
+        make(&all, job)?;
+        make(&one, job)?;
         let floor = floor::floor(job.workload, args.rows.min(500_000), SEED)?;
-        let idle = median(args, |n| run(&tidegate, &jobs_dir, args, job, n, true))?;
-        let cost = median(args, |n| run(&tidegate, &jobs_dir, args, job, n, false))?;
-        // An empty run is taken off, as for every peer: start-up and planning are not rows.
+        let idle = median(args, |n| run(&tidegate, &jobs_dir, args, job, n, &one))?;
+        let cost = median(args, |n| run(&tidegate, &jobs_dir, args, job, n, &all))?;
+        // A run over one message is taken off, as for every peer: start-up and planning are not rows.
         let speed = args.rows as f64 / (cost.cpu - idle.cpu).max(0.01);
         table.add_row([
             job.name.to_owned(),
@@ -93,22 +96,30 @@ fn report(args: &Args) -> Result<()> {
             format!("{:.2}", cost.wall),
             format!("{:.2} M", args.rows as f64 / cost.wall / 1e6),
             format!("{:.0}", cost.peak_mib),
+            format!("{:.2}", idle.wall),
         ]);
-        eprintln!("{}: done (an empty run takes {:.2} s)", job.name, idle.wall);
+        eprintln!("{}: done", job.name);
     }
     println!("{} messages a job, {} tasks, median of {}\n{table}", args.rows, args.tasks, args.repeat);
     Ok(())
 }
 
+/// Messages on disk.
+struct Topic {
+    dir: PathBuf,
+    rows: u64,
+}
+
 /// Puts the workload's messages into the topic, once.
-fn make(args: &Args, job: &Job) -> Result<()> {
-    let mark = args.data.join(format!("{}.{}", job.topic, args.rows));
-    if mark.is_file() {
+fn make(topic: &Topic, job: &Job) -> Result<()> {
+    let mark = topic.dir.join(format!("{}.rows", job.topic));
+    if std::fs::read_to_string(&mark).is_ok_and(|rows| rows == topic.rows.to_string()) {
         return Ok(());
     }
-    eprintln!("making {} messages for {} …", args.rows, job.topic);
-    Log::delete(&args.data, job.topic)?;
-    let log = Log::open_or_create(&args.data, job.topic, 2)?;
+    eprintln!("making {} messages for {} …", topic.rows, job.topic);
+    std::fs::remove_file(&mark).or_else(absent)?;
+    Log::delete(&topic.dir, job.topic)?;
+    let log = Log::open_or_create(&topic.dir, job.topic, 2)?;
     let mut batch = Vec::new();
     let mut failed = Ok(());
     let mut flush = |batch: &mut Vec<data::Message>| {
@@ -124,7 +135,7 @@ fn make(args: &Args, job: &Job) -> Result<()> {
         }
         batch.clear();
     };
-    generate(job.workload, args.rows, SEED, |m| {
+    generate(job.workload, topic.rows, SEED, |m| {
         batch.push(m);
         if batch.len() == 50_000 {
             flush(&mut batch);
@@ -132,12 +143,12 @@ fn make(args: &Args, job: &Job) -> Result<()> {
     });
     flush(&mut batch);
     failed?;
-    std::fs::write(&mark, "")?;
+    std::fs::write(&mark, topic.rows.to_string())?;
     Ok(())
 }
 
-fn run(tidegate: &Path, jobs: &Path, args: &Args, job: &Job, n: usize, empty: bool) -> Result<Cost> {
-    let state = args.data.join(format!("state-{}-{n}-{empty}", job.name));
+fn run(tidegate: &Path, jobs: &Path, args: &Args, job: &Job, n: usize, topic: &Topic) -> Result<Cost> {
+    let state = topic.dir.join(format!("state-{}-{n}", job.name));
     if state.exists() {
         std::fs::remove_dir_all(&state)?;
     }
@@ -146,15 +157,20 @@ fn run(tidegate: &Path, jobs: &Path, args: &Args, job: &Job, n: usize, empty: bo
             .arg("run")
             .arg(jobs.join(job.file))
             .arg("--embedded")
-            .arg(&args.data)
+            .arg(&topic.dir)
             .arg("--state")
             .arg(&state)
-            .args(["--until", "latest", "--plain", "--from", if empty { "latest" } else { "earliest" }])
+            .args(["--until", "latest", "--plain", "--from", "earliest"])
             .arg("--tasks")
             .arg(args.tasks.to_string()),
     );
-    std::fs::remove_dir_all(&state).or_else(|e| if e.kind() == std::io::ErrorKind::NotFound { Ok(()) } else { Err(e) })?;
+    std::fs::remove_dir_all(&state).or_else(absent)?;
     cost
+}
+
+/// What is not there need not be removed.
+fn absent(e: std::io::Error) -> std::io::Result<()> {
+    if e.kind() == std::io::ErrorKind::NotFound { Ok(()) } else { Err(e) }
 }
 
 fn median(args: &Args, mut run: impl FnMut(usize) -> Result<Cost>) -> Result<Cost> {

@@ -25,7 +25,7 @@ use std::process::ExitCode;
 
 use args::{Cli, Command, PlanArgs};
 use clap::Parser;
-use planning::Planning;
+use planning::{Planning, Purpose};
 use project::Project;
 use tidegate_core::{Error, Result};
 
@@ -67,8 +67,11 @@ fn dispatch(command: &Command) -> Result<u8> {
 
 fn check(args: &PlanArgs, out: &mut impl Write) -> Result<u8> {
     let (project, planning) = read(args)?;
-    match planning.plan(&project) {
+    match planning.plan(&project, Purpose::Check) {
         Ok(jobs) => {
+            if jobs.is_empty() {
+                writeln!(out, "{}: ok, nothing to run", args.path.display())?;
+            }
             for job in &jobs {
                 let s = &job.plan.settings;
                 writeln!(out, "{}: ok ({} dialect: {})", job.file.label, s.dialect, s.dialect_reason)?;
@@ -91,7 +94,7 @@ fn check(args: &PlanArgs, out: &mut impl Write) -> Result<u8> {
 
 fn explain(args: &PlanArgs, out: &mut impl Write) -> Result<u8> {
     let (project, planning) = read(args)?;
-    match planning.plan(&project) {
+    match planning.plan(&project, Purpose::Run) {
         Ok(jobs) => {
             for job in &jobs {
                 writeln!(out, "== {} ({})\n{}", job.name, job.file.label, tidegate_sql::explain(&job.plan))?;

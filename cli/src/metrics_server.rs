@@ -20,14 +20,16 @@ pub type Page = Arc<dyn Fn() -> String + Send + Sync>;
 /// Where the address cannot be bound.
 pub async fn serve(address: SocketAddr, page: Page) -> Result<()> {
     let listener = TcpListener::bind(address).await.map_err(|e| {
-        Error::user(format!("cannot serve metrics on {address}: {e}")).help("choose a free port with --metrics ADDR:PORT")
+        Error::user(format!("cannot serve metrics on {address}: {e}"))
+            .help("choose a free port with --metrics ADDR:PORT")
     })?;
     tokio::spawn(async move {
         while let Ok((stream, _)) = listener.accept().await {
             let page = page.clone();
             tokio::spawn(async move {
                 let service = hyper::service::service_fn(move |request| answer(request, page.clone()));
-                let connection = hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(stream), service);
+                let connection =
+                    hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(stream), service);
                 // A scraper that hangs up early is its own affair.
                 let _ = connection.await;
             });

@@ -1,7 +1,7 @@
 //! Projects: a directory with a `project.toml` that names jobs, layers, variables and results.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use serde::Deserialize;
 use tidegate_core::{Error, Result};
@@ -9,8 +9,6 @@ use tidegate_core::{Error, Result};
 /// A parsed project, or a single SQL file seen as one.
 #[derive(Debug)]
 pub struct Project {
-    /// Its name.
-    pub name: String,
     /// The jobs, in order of layers.
     pub jobs: Vec<JobFile>,
     /// Variables for `${…}`; the command line's come on top.
@@ -24,12 +22,8 @@ pub struct Project {
 /// One job.
 #[derive(Debug, Clone)]
 pub struct JobFile {
-    /// The layer's name; empty for a single file.
-    pub layer: String,
     /// The file as given, for messages.
     pub label: String,
-    /// Where it is.
-    pub path: PathBuf,
     /// Its text.
     pub text: String,
     /// The job's name unless the SQL sets one: the file's name without `.sql`.
@@ -59,7 +53,8 @@ fn default_limit() -> usize {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct File {
-    project: Head,
+    #[serde(rename = "project")]
+    _project: Head,
     #[serde(default)]
     variables: BTreeMap<String, toml::Value>,
     #[serde(default)]
@@ -73,7 +68,9 @@ struct File {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Head {
-    name: String,
+    /// For people; a job's own name is what its state goes by.
+    #[serde(rename = "name")]
+    _name: String,
 }
 
 #[derive(Deserialize)]
@@ -86,7 +83,9 @@ struct Profile {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Layer {
-    name: String,
+    /// For people; order comes from what reads what.
+    #[serde(rename = "name")]
+    _name: String,
     jobs: Vec<String>,
 }
 
@@ -110,24 +109,12 @@ impl Project {
 
     /// Nothing: no jobs, no variables.
     pub fn empty() -> Project {
-        Project {
-            name: String::new(),
-            jobs: Vec::new(),
-            variables: BTreeMap::new(),
-            results: Vec::new(),
-            is_project: false,
-        }
+        Project { jobs: Vec::new(), variables: BTreeMap::new(), results: Vec::new(), is_project: false }
     }
 
     fn single(path: &Path) -> Result<Project> {
-        let job = JobFile::read(String::new(), path.display().to_string(), path.to_owned())?;
-        Ok(Project {
-            name: job.default_name.clone(),
-            jobs: vec![job],
-            variables: BTreeMap::new(),
-            results: Vec::new(),
-            is_project: false,
-        })
+        let job = JobFile::read(path.display().to_string(), path)?;
+        Ok(Project { jobs: vec![job], variables: BTreeMap::new(), results: Vec::new(), is_project: false })
     }
 
     fn read_manifest(manifest: &Path, profile: Option<&str>) -> Result<Project> {
@@ -147,7 +134,7 @@ impl Project {
         let mut jobs: Vec<JobFile> = Vec::new();
         for layer in file.layers {
             for job in layer.jobs {
-                let job = JobFile::read(layer.name.clone(), job.clone(), dir.join(&job))?;
+                let job = JobFile::read(job.clone(), &dir.join(&job))?;
                 if jobs.iter().any(|j| j.default_name == job.default_name) {
                     return Err(Error::user(format!("two jobs are called '{}'", job.default_name))
                         .context(manifest.display().to_string())
@@ -161,16 +148,16 @@ impl Project {
                 .context(manifest.display().to_string())
                 .help("add a [[layer]] with jobs = [\"file.sql\"]"));
         }
-        Ok(Project { name: file.project.name, jobs, variables, results: file.results, is_project: true })
+        Ok(Project { jobs, variables, results: file.results, is_project: true })
     }
 }
 
 impl JobFile {
-    fn read(layer: String, label: String, path: PathBuf) -> Result<JobFile> {
-        let text = read(&path)?;
+    fn read(label: String, path: &Path) -> Result<JobFile> {
+        let text = read(path)?;
         let name = path.file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default();
         let default_name = name.strip_suffix(".sql").unwrap_or(&name).replace(|c: char| !c.is_alphanumeric(), "_");
-        Ok(JobFile { layer, label, path, text, default_name })
+        Ok(JobFile { label, text, default_name })
     }
 }
 

@@ -1,5 +1,6 @@
 //! Errors and warnings as a person reads them: the message, the line of SQL, a caret, the help.
 
+use tidegate_core::options::is_secret_name;
 use tidegate_core::{Error, Span};
 use tidegate_plan::Warning;
 
@@ -29,9 +30,38 @@ fn excerpt(file: &str, text: &str, span: Span) -> String {
         let number = span.line.to_string();
         // Long lines (hand-built JSON, nested paths) are cut around the place.
         let from = (span.column as usize).saturating_sub(70);
-        let shown: String = line.chars().skip(from).take(120).collect();
+        let shown: String = masked(line).chars().skip(from).take(120).collect();
         let caret = " ".repeat((span.column as usize).saturating_sub(1 + from));
         out.push_str(&format!("{number} | {shown}\n{} | {caret}^\n", " ".repeat(number.len())));
+    }
+    out
+}
+
+/// The line with the values of secret options blotted out, character for character.
+fn masked(line: &str) -> String {
+    let mut out = String::new();
+    let mut name = String::new();
+    let mut secret = false;
+    let mut quoted = None;
+    for c in line.chars() {
+        match (quoted, c) {
+            (Some(q), c) if c == q => quoted = None,
+            (None, '\'' | '"' | '`') => quoted = Some(c),
+            (None, '=') => {
+                secret = is_secret_name(&name);
+                name.clear();
+            }
+            (None, ',' | '(' | ')' | ';') => {
+                secret = false;
+                name.clear();
+            }
+            _ if secret && quoted.is_some() => {
+                out.push('*');
+                continue;
+            }
+            _ => name.push(c),
+        }
+        out.push(c);
     }
     out
 }
@@ -39,6 +69,12 @@ fn excerpt(file: &str, text: &str, span: Span) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn secrets_are_blotted_out() {
+        let line = "  'url' = 'x', 'password' = 'hunter2', userPassword = 'a, b', 'topic' = 't')";
+        assert_eq!(masked(line), "  'url' = 'x', 'password' = '*******', userPassword = '****', 'topic' = 't')");
+    }
 
     #[test]
     fn points_at_the_place() {

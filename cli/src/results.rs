@@ -15,7 +15,12 @@ use crate::query;
 ///
 /// # Errors
 /// Where no job writes such a table, or it cannot be read.
-pub async fn print(project: &Project, planning: &Planning, jobs: &[PlannedJob], opener: &Arc<dyn Opener>) -> Result<()> {
+pub async fn print(
+    project: &Project,
+    planning: &Planning,
+    jobs: &[PlannedJob],
+    opener: &Arc<dyn Opener>,
+) -> Result<()> {
     for result in &project.results {
         let job = writer(jobs, &result.table)
             .ok_or_else(|| Error::user(format!("result '{}': no job writes table '{}'", result.title, result.table)))?;

@@ -13,7 +13,7 @@ use tokio::sync::watch;
 
 use crate::args::RunArgs;
 use crate::graph::{self, Flow};
-use crate::planning::{PlannedJob, Planning};
+use crate::planning::{PlannedJob, Planning, Purpose};
 use crate::progress::{self, Screen};
 use crate::project::Project;
 use crate::{metrics_server, results, signals, when};
@@ -26,7 +26,7 @@ pub async fn run(args: &RunArgs) -> Result<u8> {
     let project = Project::read(&args.plan.path, args.profile.as_deref())?;
     let registry = crate::registry::all();
     let planning = Planning { registry: registry.clone(), set: args.plan.set.clone(), var: args.plan.var.clone() };
-    let jobs = match planning.plan(&project) {
+    let jobs = match planning.plan(&project, Purpose::Run) {
         Ok(jobs) => jobs,
         Err(broken) => return Ok(broken.code),
     };

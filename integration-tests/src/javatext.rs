@@ -2,8 +2,8 @@
 
 use arrow_array::cast::AsArray;
 use arrow_array::types::{
-    Date32Type, Decimal128Type, Float32Type, Float64Type, Int8Type, Int16Type, Int32Type, Int64Type, Time32MillisecondType,
-    TimestampMicrosecondType,
+    Date32Type, Decimal128Type, Float32Type, Float64Type, Int8Type, Int16Type, Int32Type, Int64Type,
+    Time32MillisecondType, TimestampMicrosecondType,
 };
 use arrow_array::{Array, ArrayRef};
 use tidegate_core::{Column, SqlType};
@@ -25,7 +25,9 @@ pub fn show(array: &ArrayRef, i: usize, ty: &SqlType) -> String {
         }
         SqlType::Float => number::java_float(array.as_primitive::<Float32Type>().value(i)),
         SqlType::Double => number::java_double(array.as_primitive::<Float64Type>().value(i)),
-        SqlType::Decimal(_, scale) => decimal::decimal_to_string(array.as_primitive::<Decimal128Type>().value(i), *scale),
+        SqlType::Decimal(_, scale) => {
+            decimal::decimal_to_string(array.as_primitive::<Decimal128Type>().value(i), *scale)
+        }
         SqlType::Char(_) | SqlType::VarChar(_) => array.as_string::<i32>().value(i).to_owned(),
         SqlType::Binary(_) | SqlType::VarBinary(_) => {
             array.as_binary::<i32>().value(i).iter().fold("x".to_owned(), |s, b| s + &format!("{b:02x}"))

@@ -42,8 +42,7 @@ fn event(id: i64) -> Value {
 
 /// Puts events `ids` into the input topic.
 pub fn feed(data: &Path, ids: std::ops::Range<i64>) {
-    let lines: String =
-        ids.map(|id| format!("{}\n", json!({"v": event(id).to_string(), "p": id % 2}))).collect();
+    let lines: String = ids.map(|id| format!("{}\n", json!({"v": event(id).to_string(), "p": id % 2}))).collect();
     topics::produce(data, "events", &lines);
 }
 
@@ -66,17 +65,18 @@ pub fn check(data: &Path, count: i64) {
     let mut sums: BTreeMap<String, (i64, i64)> = BTreeMap::new();
     let mut minutes: BTreeMap<(i64, String), (i64, i64)> = BTreeMap::new();
     for e in &events {
-        for entry in [
-            sums.entry(who(e)).or_default(),
-            minutes.entry((field(e, "ms").div_euclid(60_000), who(e))).or_default(),
-        ] {
+        for entry in
+            [sums.entry(who(e)).or_default(), minutes.entry((field(e, "ms").div_euclid(60_000), who(e))).or_default()]
+        {
             entry.0 += 1;
             entry.1 += field(e, "amount");
         }
     }
     let totals: Vec<(String, i64, i64)> = crate::table_rows(data, "totals", "who")
         .iter()
-        .map(|r| (r[0].as_str().unwrap_or_default().to_owned(), r[1].as_i64().unwrap_or(-1), r[2].as_i64().unwrap_or(-1)))
+        .map(|r| {
+            (r[0].as_str().unwrap_or_default().to_owned(), r[1].as_i64().unwrap_or(-1), r[2].as_i64().unwrap_or(-1))
+        })
         .collect();
     let want: Vec<(String, i64, i64)> = sums.iter().map(|(k, (n, t))| (k.clone(), *n, *t)).collect();
     differ("totals", &totals, &want);
@@ -84,7 +84,8 @@ pub fn check(data: &Path, count: i64) {
     // Updates into a log: per key a legal history, the last value exact.
     let mut newest: BTreeMap<String, (i64, i64)> = BTreeMap::new();
     for m in topics::read(data, "totals_log") {
-        let v: Value = serde_json::from_str(m.value.as_deref().expect("a count never falls to zero")).unwrap_or_default();
+        let v: Value =
+            serde_json::from_str(m.value.as_deref().expect("a count never falls to zero")).unwrap_or_default();
         let next = (field(&v, "n"), field(&v, "total"));
         let before = newest.insert(who(&v), next).map_or(0, |b| b.0);
         assert!(next.0 > before, "{}: count {} after {before}: a version came twice or out of order", who(&v), next.0);
@@ -94,7 +95,9 @@ pub fn check(data: &Path, count: i64) {
     // Append into a table: every window exactly once.
     let mut rows: Vec<(String, i64, i64)> = crate::table_rows(data, "minutes", "")
         .iter()
-        .map(|r| (r[1].as_str().unwrap_or_default().to_owned(), r[2].as_i64().unwrap_or(-1), r[3].as_i64().unwrap_or(-1)))
+        .map(|r| {
+            (r[1].as_str().unwrap_or_default().to_owned(), r[2].as_i64().unwrap_or(-1), r[3].as_i64().unwrap_or(-1))
+        })
         .collect();
     let mut want: Vec<(String, i64, i64)> = minutes.into_iter().map(|((_, k), (n, t))| (k, n, t)).collect();
     rows.sort_unstable();

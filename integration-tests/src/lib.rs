@@ -4,6 +4,7 @@
 //! Everything here panics on failure: it exists for tests only.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout, reason = "test support")]
 
+pub mod ask;
 pub mod javatext;
 pub mod kill;
 pub mod process;

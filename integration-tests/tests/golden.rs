@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
+use tidegate_integration_tests::golden;
 use tidegate_integration_tests::process::{Finished, Tidegate};
 use tidegate_integration_tests::topics::{self, Message};
-use tidegate_integration_tests::golden;
 
 fn text(path: &Path) -> String {
     if path.exists() {
@@ -34,9 +34,15 @@ fn lines(path: &Path) -> Vec<String> {
 fn run(sql: &Path, input: &str, data: &Path) -> Finished {
     topics::produce(data, "in", input);
     let mut job = Tidegate::job(sql, data).args("--set table.local-time-zone=UTC");
-    for (name, value) in
-        [("IN", "in"), ("OUT", "out"), ("BS", "embedded:9092"), ("TX", "tx"), ("REP", "1"), ("GUARANTEE", "exactly-once"), ("DELAY", "5")]
-    {
+    for (name, value) in [
+        ("IN", "in"),
+        ("OUT", "out"),
+        ("BS", "embedded:9092"),
+        ("TX", "tx"),
+        ("REP", "1"),
+        ("GUARANTEE", "exactly-once"),
+        ("DELAY", "5"),
+    ] {
         job = job.args("--var").arg(format!("{name}={value}"));
     }
     job.run()
@@ -104,7 +110,11 @@ fn a_edge_final_values() {
                     *entry = (n, line.clone());
                 }
             }
-            same(&format!("{file} edge {i}"), &newest(data, &format!("out-{i}")), &sorted(last.into_values().map(|x| x.1)));
+            same(
+                &format!("{file} edge {i}"),
+                &newest(data, &format!("out-{i}")),
+                &sorted(last.into_values().map(|x| x.1)),
+            );
         }
     });
 }

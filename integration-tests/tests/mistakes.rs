@@ -6,7 +6,8 @@ use std::fmt::Write as _;
 use tidegate_integration_tests::process::Tidegate;
 
 /// A source and sinks that the broken statements use; 12 lines.
-const TABLES: &str = "CREATE TABLE src (id BIGINT, name STRING, amount DECIMAL(10, 2), ts TIMESTAMP(3), tags ARRAY<STRING>,
+const TABLES: &str =
+    "CREATE TABLE src (id BIGINT, name STRING, amount DECIMAL(10, 2), ts TIMESTAMP(3), tags ARRAY<STRING>,
   WATERMARK FOR ts AS ts - INTERVAL '5' SECOND) WITH ('connector' = 'kafka', 'topic' = 'src',
   'properties.bootstrap.servers' = 'h:9092', 'format' = 'json');
 CREATE TABLE plain (id BIGINT, name STRING, ts TIMESTAMP(3)) WITH ('connector' = 'kafka', 'topic' = 'plain',
@@ -36,39 +37,87 @@ const MISTAKES: &[(&str, &[&str], u32)] = &[
     ("INSERT INTO log_sink SELECT id, UPER(name) FROM src;", &["UPER", "UPPER"], 13),
     ("INSERT INTO log_sink SELECT id, UPPER(name, name) FROM src;", &["UPPER"], 13),
     ("INSERT INTO log_sink SELECT id, CONCAT(name, id) FROM src;", &["CONCAT", "BIGINT"], 13),
-    ("INSERT INTO log_sink SELECT id, name FROM src WHERE id = '305';", &["BIGINT", "CAST"], 13),
-    ("INSERT INTO log_sink SELECT id, name FROM src WHERE name;", &["WHERE", "BOOLEAN"], 13),
+    ("INSERT INTO log_sink SELECT id, name FROM src WHERE id = '305';", &["BIGINT", "305"], 13),
+    ("INSERT INTO log_sink SELECT id, name FROM src WHERE name;", &["condition", "STRING"], 13),
     ("INSERT INTO log_sink SELECT id, CASE WHEN id IS NULL THEN -1 ELSE name END FROM src;", &["CASE"], 13),
     ("INSERT INTO log_sink SELECT id, name FROM src ORDER BY id;", &["ORDER BY"], 13),
     ("INSERT INTO log_sink SELECT a.id, b.name FROM src a JOIN plain b ON a.id = b.id;", &["JOIN"], 13),
     ("INSERT INTO log_sink SELECT id, name FROM src, plain;", &["JOIN"], 0),
-    ("INSERT INTO keyed SELECT id, COUNT(*) FROM plain GROUP BY id, TUMBLE(ts, INTERVAL '1' MINUTE);", &["ts", "WATERMARK"], 13),
-    ("INSERT INTO keyed SELECT id, COUNT(*) FROM src GROUP BY id, TUMBLE(name, INTERVAL '1' MINUTE);", &["TUMBLE", "name"], 13),
+    (
+        "INSERT INTO keyed SELECT id, COUNT(*) FROM plain GROUP BY id, TUMBLE(ts, INTERVAL '1' MINUTE);",
+        &["ts", "WATERMARK"],
+        13,
+    ),
+    (
+        "INSERT INTO keyed SELECT id, COUNT(*) FROM src GROUP BY id, TUMBLE(name, INTERVAL '1' MINUTE);",
+        &["TUMBLE", "name"],
+        13,
+    ),
     ("INSERT INTO keyed SELECT id, COUNT(*) FROM src GROUP BY id, TUMBLE(ts, 60);", &["INTERVAL"], 13),
     ("INSERT INTO keyed SELECT id, TUMBLE_START(ts, INTERVAL '1' MINUTE) FROM src GROUP BY id;", &["TUMBLE"], 13),
     ("INSERT INTO log_sink SELEC id, name FROM src;", &["SELEC"], 13),
-    ("INSERT INTO log_sink SELECT id, 'open FROM src;", &["string"], 13),
-    ("INSERT INTO log_sink SELECT (id, name FROM src;", &[")"], 13),
+    ("INSERT INTO log_sink SELECT id, 'open FROM src;", &["not closed"], 13),
+    ("INSERT INTO log_sink SELECT (id, name FROM src;", &["never closed"], 13),
     ("INSERT INTO log_sink SELECT id, name FROM src WHERE name LIKE '%a' ESCAPE 'ab';", &["ESCAPE"], 13),
     ("INSERT INTO log_sink SELECT id, CAST(name AS BIGNT) FROM src;", &["BIGNT"], 13),
     ("INSERT INTO log_sink SELECT id, CAST(tags AS BIGINT) FROM src;", &["ARRAY", "BIGINT"], 13),
     ("INSERT INTO log_sink SELECT id, name FROM src WHERE amount IN (SELECT n FROM keyed);", &["IN"], 13),
-    ("INSERT INTO log_sink SELECT id, JSON_VALUE(name, '$.a' RETURNING BIGINT) FROM src;", &["BIGINT", "RETURNING"], 13),
+    (
+        "INSERT INTO log_sink SELECT id, JSON_VALUE(name, '$.a' RETURNING BIGINT) FROM src;",
+        &["BIGINT", "RETURNING"],
+        13,
+    ),
     ("INSERT INTO log_sink SELECT id, ${missing} FROM src;", &["missing", "--var"], 13),
     ("CREATE TABLE src (id BIGINT) WITH ('connector' = 'blackhole');", &["src", "exists"], 13),
     ("CREATE TABLE t (id BIGINT, id STRING) WITH ('connector' = 'blackhole');", &["id", "twice"], 13),
     ("CREATE TABLE t (id BIGINT, PRIMARY KEY (idd) NOT ENFORCED) WITH ('connector' = 'blackhole');", &["idd"], 13),
     ("CREATE TABLE t (id BIGINT) WITH ('connector' = 'kafca', 'topic' = 't');", &["kafca", "did you mean 'kafka'"], 13),
     ("CREATE TABLE t (id BIGINT) WITH ('connector' = 'kafka', 'topik' = 't');", &["topik", "did you mean 'topic'"], 13),
-    ("CREATE TABLE t (id BIGINT) WITH ('connector' = 'kafka', 'topic' = 't', 'format' = 'json');", &["properties.bootstrap.servers"], 13),
-    ("CREATE TABLE t (id BIGINT) WITH ('connector' = 'kafka', 'topic' = 't', 'properties.bootstrap.servers' = 'h:1');", &["format"], 13),
-    ("CREATE TABLE t (id BIGINT) WITH ('connector' = 'kafka', 'topic' = 't', 'properties.bootstrap.servers' = 'h:1', 'format' = 'jsom');", &["jsom", "json"], 13),
-    ("CREATE TABLE t (id BIGINT) WITH ('connector' = 'kafka', 'topic' = 't', 'properties.bootstrap.servers' = 'h:1', 'format' = 'json', 'scan.startup.mode' = 'begin');", &["scan.startup.mode", "earliest-offset"], 13),
-    ("CREATE TABLE t (id BIGINT) WITH ('connector' = 'kafka', 'topic' = 't', 'properties.bootstrap.servers' = 'h:1', 'format' = 'json', 'json.ignore-parse-errors' = 'yes');", &["json.ignore-parse-errors", "true or false"], 13),
-    ("CREATE TABLE t (id BIGINT) WITH ('connector' = 'upsert-kafka', 'topic' = 't', 'properties.bootstrap.servers' = 'h:1', 'key.format' = 'json', 'value.format' = 'json');", &["PRIMARY KEY"], 13),
-    ("CREATE TABLE t (id BIGINT, WATERMARK FOR tz AS tz - INTERVAL '5' SECOND) WITH ('connector' = 'blackhole');", &["tz"], 13),
-    ("CREATE TABLE t (id BIGINT, WATERMARK FOR id AS id - INTERVAL '5' SECOND) WITH ('connector' = 'blackhole');", &["id", "TIMESTAMP"], 13),
-    ("CREATE TABLE t (id BIGINT, x AS idd + 1) WITH ('connector' = 'blackhole');\nINSERT INTO log_sink SELECT x, 'a' FROM t;", &["idd"], 13),
+    (
+        "CREATE TABLE t (id BIGINT) WITH ('connector' = 'kafka', 'topic' = 't', 'format' = 'json');",
+        &["properties.bootstrap.servers"],
+        13,
+    ),
+    (
+        "CREATE TABLE t (id BIGINT) WITH ('connector' = 'kafka', 'topic' = 't', 'properties.bootstrap.servers' = 'h:1');",
+        &["format"],
+        13,
+    ),
+    (
+        "CREATE TABLE t (id BIGINT) WITH ('connector' = 'kafka', 'topic' = 't', 'properties.bootstrap.servers' = 'h:1', 'format' = 'jsom');",
+        &["jsom", "json"],
+        13,
+    ),
+    (
+        "CREATE TABLE t (id BIGINT) WITH ('connector' = 'kafka', 'topic' = 't', 'properties.bootstrap.servers' = 'h:1', 'format' = 'json', 'scan.startup.mode' = 'begin');",
+        &["scan.startup.mode", "earliest-offset"],
+        13,
+    ),
+    (
+        "CREATE TABLE t (id BIGINT) WITH ('connector' = 'kafka', 'topic' = 't', 'properties.bootstrap.servers' = 'h:1', 'format' = 'json', 'json.ignore-parse-errors' = 'yes');",
+        &["json.ignore-parse-errors", "true or false"],
+        13,
+    ),
+    (
+        "CREATE TABLE t (id BIGINT) WITH ('connector' = 'upsert-kafka', 'topic' = 't', 'properties.bootstrap.servers' = 'h:1', 'key.format' = 'json', 'value.format' = 'json');",
+        &["PRIMARY KEY"],
+        13,
+    ),
+    (
+        "CREATE TABLE t (id BIGINT, WATERMARK FOR tz AS tz - INTERVAL '5' SECOND) WITH ('connector' = 'blackhole');",
+        &["tz"],
+        13,
+    ),
+    (
+        "CREATE TABLE t (id BIGINT, WATERMARK FOR id AS id - INTERVAL '5' SECOND) WITH ('connector' = 'blackhole');",
+        &["id", "TIMESTAMP"],
+        13,
+    ),
+    (
+        "CREATE TABLE t (id BIGINT, x AS idd + 1) WITH ('connector' = 'blackhole');\nINSERT INTO log_sink SELECT x, 'a' FROM t;",
+        &["idd"],
+        13,
+    ),
     ("CREATE TABLE t (id BIGINT);", &["connector"], 13),
     ("CREATE FUNCTION f AS 'com.example.F';", &["CREATE FUNCTION"], 13),
     ("CREATE VIEW v AS SELECT nope FROM src;\nINSERT INTO log_sink SELECT id, name FROM v;", &["nope"], 13),
@@ -77,7 +126,7 @@ const MISTAKES: &[(&str, &[&str], u32)] = &[
     ("SET 'tidegate.on-error' = 'perhaps';", &["tidegate.on-error"], 13),
     ("SET 'execution.checkpointing.interval' = 'often';", &["execution.checkpointing.interval"], 13),
     ("SET 'table.local-time-zone' = 'Mars/Olympus';", &["Mars/Olympus"], 13),
-    ("SET 'tidegate.dead-letter' = 'nowhere';", &["nowhere"], 0),
+    ("SET 'tidegate.dead-letter' = 'nowhere';\nINSERT INTO log_sink SELECT id, name FROM src;", &["nowhere"], 0),
     ("INSERT INTO src SELECT id, name, amount, ts, tags FROM src LIMIT 5;", &["LIMIT"], 13),
     ("INSERT INTO log_sink SELECT id, name FROM src UNION ALL SELECT id FROM plain;", &["UNION"], 13),
     ("SELECT 1; SELECT 2;", &["SELECT"], 13),
@@ -95,7 +144,11 @@ fn every_mistake_has_a_useful_message() {
         let missing: Vec<_> = parts.iter().filter(|p| !said.to_lowercase().contains(&p.to_lowercase())).collect();
         let place = *line == 0 || said.contains(&format!(":{line}:"));
         if out.status.code() != Some(2) || !missing.is_empty() || !place {
-            let _ = writeln!(failures, "--- {statement}\nexit {:?}, missing {missing:?}, line named: {place}\n{said}", out.status.code());
+            let _ = writeln!(
+                failures,
+                "--- {statement}\nexit {:?}, missing {missing:?}, line named: {place}\n{said}",
+                out.status.code()
+            );
         }
     }
     assert!(failures.is_empty(), "{failures}");
@@ -112,7 +165,12 @@ fn deep_nesting_is_an_error_not_a_crash() {
     for expression in [deep, chain, nots] {
         std::fs::write(&file, format!("{TABLES}INSERT INTO append_sink SELECT id, {expression} FROM src;")).unwrap();
         let out = Tidegate::new(["check"]).arg(&file).run();
-        assert!(out.status.code().is_some_and(|c| c == 2 || c == 0), "{:?} {}", out.status, &out.stderr[..out.stderr.len().min(500)]);
+        assert!(
+            out.status.code().is_some_and(|c| c == 2 || c == 0),
+            "{:?} {}",
+            out.status,
+            &out.stderr[..out.stderr.len().min(500)]
+        );
     }
 }
 
@@ -128,7 +186,12 @@ INSERT INTO t SELECT id FROM g;";
         std::fs::write(&file, sql).unwrap();
         for command in ["check", "explain"] {
             let out = Tidegate::new([command]).arg(&file).run();
-            assert!(!format!("{}{}", out.stdout, out.stderr).contains("hunter2"), "{command}: {}{}", out.stdout, out.stderr);
+            assert!(
+                !format!("{}{}", out.stdout, out.stderr).contains("hunter2"),
+                "{command}: {}{}",
+                out.stdout,
+                out.stderr
+            );
         }
     }
 }

@@ -82,10 +82,19 @@ fn operations(data: &Path) {
         }
         for (event, kind, action, sub, id) in KINDS {
             let is = |field: &str, value: Option<&str>| value.is_none_or(|x| text(&o[field]) == x);
-            if is("target_type", Some(kind)) && is("action", Some(action)) && is("sub_action", sub) && is("target_id", id) {
+            if is("target_type", Some(kind))
+                && is("action", Some(action))
+                && is("sub_action", sub)
+                && is("target_id", id)
+            {
                 let fields = [
-                    text(&v["createTime"]), text(&d["timestamp"]), text(&d["userid"]), text(&d["roomid"]),
-                    text(&o["target_id"]), text(&o["page_index"]), format!("STUDENT_{event}"),
+                    text(&v["createTime"]),
+                    text(&d["timestamp"]),
+                    text(&d["userid"]),
+                    text(&d["roomid"]),
+                    text(&o["target_id"]),
+                    text(&o["page_index"]),
+                    format!("STUDENT_{event}"),
                 ];
                 want.push((m.key.clone(), fields));
             }
@@ -94,7 +103,13 @@ fn operations(data: &Path) {
     let got = values(data, "timeline_analysis_student").into_iter().map(|(m, v)| {
         let f = |name: &str| text(&v[name]);
         let fields = [
-            f("messageCreateTime"), f("timeStamp"), f("userId"), f("roomId"), f("targetId"), f("pageIndex"), f("event"),
+            f("messageCreateTime"),
+            f("timeStamp"),
+            f("userId"),
+            f("roomId"),
+            f("targetId"),
+            f("pageIndex"),
+            f("event"),
         ];
         (m.key, fields)
     });
@@ -102,9 +117,9 @@ fn operations(data: &Path) {
     assert_eq!(counted(got), counted(want));
 }
 
-/// `yyyy-MM-dd HH:mm:ss` in Asia/Shanghai, the zone of a Blink job.
-fn shanghai(ms: i64) -> String {
-    let seconds = ms.div_euclid(1000) + 8 * 3600;
+/// `yyyy-MM-dd HH:mm:ss` in UTC, as embedded tables keep the instants that Blink calls TIMESTAMP.
+fn utc(ms: i64) -> String {
+    let seconds = ms.div_euclid(1000);
     let db = rusqlite::Connection::open_in_memory().unwrap();
     db.query_row("SELECT datetime(?1, 'unixepoch')", [seconds], |r| r.get(0)).unwrap()
 }
@@ -127,7 +142,7 @@ fn performance(data: &Path) {
         (minute, text(&v["roomId"]), text(&v["userId"]), text(&v["role"]), text(&v["event"]))
     }));
     let want = groups.into_iter().map(|((minute, room, user, role, event), n)| {
-        vec![shanghai(minute), shanghai(minute + 60_000), room, user, role, event, n.to_string()]
+        vec![utc(minute), utc(minute + 60_000), room, user, role, event, n.to_string()]
     });
     assert_eq!(counted(stored(data, "timeline_signal_analysis", 2)), counted(want));
 }
@@ -143,8 +158,13 @@ fn quality(data: &Path) {
             let start = int(&v["messageCreateTime"]).unwrap().div_euclid(30_000) * 30_000;
             let or_minus_one = |v: &Value| if text(v).is_empty() { "-1".to_owned() } else { text(v) };
             let key = vec![
-                shanghai(start), shanghai(start + 30_000), or_minus_one(&v["user_id"]), or_minus_one(&v["agora_channel_id"]),
-                or_minus_one(&v["classroom_id"]), text(&v["user_type"]), text(&v[state]["uid"]),
+                utc(start),
+                utc(start + 30_000),
+                or_minus_one(&v["user_id"]),
+                or_minus_one(&v["agora_channel_id"]),
+                or_minus_one(&v["classroom_id"]),
+                text(&v["user_type"]),
+                text(&v[state]["uid"]),
                 format!("{}_{kind}_STATE", text(&v["event"])),
             ];
             groups.entry(key).or_default().push(value);
@@ -176,10 +196,8 @@ fn consultants(data: &Path) {
             .filter(|[_, confirmed, status]| !confirmed.is_empty() && status == "3")
             .map(|[cc, confirmed, _]| (cc, confirmed[..10].to_owned())),
     );
-    let got: BTreeSet<(String, String, i64)> = table_rows(data, "staff_index", "")
-        .iter()
-        .map(|r| (text(&r[0]), text(&r[3]), int(&r[1]).unwrap()))
-        .collect();
+    let got: BTreeSet<(String, String, i64)> =
+        table_rows(data, "staff_index", "").iter().map(|r| (text(&r[0]), text(&r[3]), int(&r[1]).unwrap())).collect();
     assert!(!got.is_empty());
     assert_eq!(got, want.into_iter().map(|((cc, day), n)| (cc, day, n)).collect());
 }

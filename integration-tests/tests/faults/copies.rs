@@ -118,7 +118,9 @@ fn a_restored_backup_is_refused_and_adopting_it_repeats_only_what_came_after() {
     assert_eq!(people, 97);
     let mut ids: Vec<i64> = topics::read(data, "copies")
         .iter()
-        .map(|m| serde_json::from_str::<serde_json::Value>(m.value.as_deref().unwrap()).unwrap()["id"].as_i64().unwrap())
+        .map(|m| {
+            serde_json::from_str::<serde_json::Value>(m.value.as_deref().unwrap()).unwrap()["id"].as_i64().unwrap()
+        })
         .collect();
     ids.sort_unstable();
     let once = |id: &i64| id % 13 != 0 || *id == 0;

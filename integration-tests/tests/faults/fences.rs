@@ -115,7 +115,10 @@ fn an_input_that_was_deleted_and_made_again_is_not_read_from_the_start() {
     let said = running.wait(Duration::from_secs(20)).fails_with(2);
     assert!(said.contains("events") && said.contains("deleted and made again"), "{said}");
     let said = unbounded(data).run().fails_with(2);
-    assert!(said.contains("events") && said.contains("deleted and made again") && said.contains("--fresh-state"), "{said}");
+    assert!(
+        said.contains("events") && said.contains("deleted and made again") && said.contains("--fresh-state"),
+        "{said}"
+    );
     assert_eq!(number(data, "totals", "sum(n)"), 500);
 
     // The way on: empty state over what is there now. What was written stays.
