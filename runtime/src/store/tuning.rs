@@ -15,7 +15,7 @@ pub struct Tuning {
     pub unit_limits: UnitLimits,
     /// When state is folded.
     pub fold: FoldPolicy,
-    /// Fold on a thread of its own after a decision; otherwise only [`Store::fold_now`] does.
+    /// Fold on a thread of its own after a decision; otherwise only [`super::Store::fold_now`] does.
     pub background_fold: bool,
 }
 
