@@ -56,6 +56,9 @@ pub(super) async fn launch(plan: Arc<Plan>, opener: Arc<dyn Opener>, options: Jo
     let (store, recovered) = open_store(&builder, &options, header(&builder, &sources)?)?;
     let messages: crate::exec::coordinator::Messages = Arc::default();
     messages.lock().extend(notes(&recovered));
+    if options.from.is_some() && recovered.epoch.is_some() && !recovered.positions.is_empty() {
+        messages.lock().push("--from is not used: the job goes on where it stopped; --fresh-state starts it anew".into());
+    }
 
     let ask = Ask { from: options.from.clone(), until: options.until.clone(), upstream: options.upstream.clone() };
     let mut starts = Starts::default();
