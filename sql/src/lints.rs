@@ -153,6 +153,28 @@ fn passes_text(f: &Function) -> bool {
     )
 }
 
+/// Whether a condition on the way has left out the rows where a column is NULL.
+fn never_null(graph: &Graph, rel: RelId, column: usize) -> bool {
+    let r = &graph.rels[rel];
+    let Some(input) = r.inputs.first() else { return false };
+    match &r.op {
+        Op::Calc { filter, exprs } => {
+            let e = &exprs[column];
+            let tested = |part: &&Expr| match &part.kind {
+                ExprKind::IsNotNull(x) => x.kind == e.kind,
+                ExprKind::Compare { left, right, .. } => left.kind == e.kind || right.kind == e.kind,
+                _ => false,
+            };
+            let by_filter = filter.as_ref().is_some_and(|f| crate::graph::conjuncts(f).iter().any(tested));
+            by_filter || e.as_column().is_some_and(|c| never_null(graph, *input, c))
+        }
+        Op::GroupAggregate { keys, .. } | Op::WindowAggregate { keys, .. } => {
+            keys.get(column).is_some_and(|k| never_null(graph, *input, *k))
+        }
+        _ => false,
+    }
+}
+
 /// Columns of the input that an expression reads.
 fn reads(e: &Expr) -> BTreeSet<usize> {
     let mut out = BTreeSet::new();
@@ -190,8 +212,22 @@ fn sink_key(graph: &Graph, insert: &InsertRel, out: &mut Vec<Warning>) {
         if !e.is_deterministic() {
             out.push(warn("non-deterministic-key", place, format!("the key column '{}' of table {} comes from a clock or a random value: after a restart the same row gets another key", graph.rels[insert.rel].columns[*k].column.name, table.spec.name)));
         }
-        if e.data_type.nullable && !matches!(e.kind, ExprKind::Literal(_)) {
-            out.push(warn("nullable-key", place, format!("the key column '{}' of table {} may be NULL; such a row stops the job; filter it out with IS NOT NULL, or SET 'table.exec.sink.not-null-enforcer' = 'DROP'", graph.rels[insert.rel].columns[*k].column.name, table.spec.name)));
+        let column = insert.columns.get(*k).and_then(|p| table.spec.writable().nth(*p));
+        let Some(column) = column.map(|c| &c.column) else { continue };
+        if e.data_type.nullable && !matches!(e.kind, ExprKind::Literal(_)) && !never_null(graph, insert.rel, *k) {
+            let fate = if column.data_type.nullable {
+                "rows without it replace each other or are refused by the target"
+            } else {
+                "such a row stops the job, or is dropped with SET 'table.exec.sink.not-null-enforcer' = 'DROP'"
+            };
+            out.push(warn(
+                "nullable-key",
+                place,
+                format!(
+                    "the key column '{}' of table {} may be NULL: {fate}; leave such rows out with WHERE … IS NOT NULL",
+                    column.name, table.spec.name
+                ),
+            ));
         }
     }
     let read: BTreeSet<usize> = key.iter().flat_map(|k| reads(&exprs[*k])).collect();

@@ -304,10 +304,11 @@ pub(crate) fn column_name(graph: &Graph, rel: RelId, column: usize) -> String {
         return name.to_owned();
     }
     if let Op::Calc { exprs, .. } = &graph.rels[rel].op
-        && let Some(c) = exprs.get(column).and_then(super::keys::injective_of)
+        && let Some(e) = exprs.get(column)
     {
         let below = graph.rels[rel].inputs[0];
-        return graph.rels[below].columns.get(c).map_or_else(|| name.to_owned(), |c| c.column.name.clone());
+        let names: Vec<String> = graph.rels[below].columns.iter().map(|c| c.column.name.clone()).collect();
+        return crate::bind::expr::shortened(&crate::explain::expr(e, &names));
     }
     name.to_owned()
 }

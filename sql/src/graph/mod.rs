@@ -186,8 +186,11 @@ fn nodes(e: &Expr) -> usize {
 pub(crate) fn substitute(mut e: Expr, by: &[Expr]) -> Expr {
     if let ExprKind::Column(i) = e.kind {
         return match by.get(i) {
-            // What the reader knows about the type (a longer VARCHAR, NOT NULL) stays.
-            Some(inner) => Expr { data_type: e.data_type, span: inner.span, ..inner.clone() },
+            // What the reader knows about the type (a longer VARCHAR, NOT NULL) stays, and its place.
+            Some(inner) => {
+                let span = if e.span.is_known() { e.span } else { inner.span };
+                Expr { data_type: e.data_type, span, ..inner.clone() }
+            }
             None => e,
         };
     }
