@@ -11,6 +11,7 @@ mod mistakes;
 mod random;
 mod robust;
 mod sound;
+mod spellings;
 
 use tidegate_core::registry::Registry;
 use tidegate_core::{Dialect, Error};
