@@ -3,6 +3,7 @@
 
 use std::fs::{self, File, TryLockError};
 use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::os::unix::fs::DirBuilderExt;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -98,7 +99,8 @@ impl Storage for FsStorage {
         if dir.is_dir() {
             return Ok(());
         }
-        fs::create_dir_all(dir)?;
+        // The options of sinks, passwords among them, are kept here: nobody else may read them.
+        fs::DirBuilder::new().recursive(true).mode(0o700).create(dir)?;
         match dir.parent() {
             Some(parent) if !parent.as_os_str().is_empty() => File::open(parent)?.sync_all(),
             _ => Ok(()),
