@@ -61,7 +61,7 @@ pub(crate) fn check(plan: &Plan) {
                     fits(e, input, &what);
                     assert_eq!(e.data_type.ty.to_arrow(), c.data_type.ty.to_arrow(), "{what}: {}", c.name);
                 }
-                for f in filter {
+                if let Some(f) = filter {
                     fits(f, input, &what);
                     assert_eq!(f.data_type.ty, SqlType::Boolean);
                 }
