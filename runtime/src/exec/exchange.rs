@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use arrow_array::{ArrayRef, NullArray, UInt32Array};
+use arrow_array::{Array, ArrayRef, NullArray, UInt32Array};
 use tidegate_core::Result;
 
 use crate::batch::Batch;
@@ -27,8 +27,9 @@ impl Exchange {
         Exchange { route, task, targets }
     }
 
-    /// Sends rows. The order of the rows of one key is kept. Where they came from is forgotten: it
-    /// would keep the undecoded bytes alive in every queue.
+    /// Sends rows. The order of the rows of one key is kept. Where they came from is forgotten, since
+    /// it would keep the undecoded bytes alive in every queue, but for batches with a NULL key: the
+    /// target may refuse that row, and then has to say where it came from.
     ///
     /// # Errors
     /// Where the job is being torn down or a key cannot be hashed.
@@ -36,7 +37,13 @@ impl Exchange {
         if batch.is_empty() {
             return Ok(());
         }
-        batch.origin = None;
+        let null_key = match &self.route {
+            Route::Hash(columns) => columns.iter().flatten().any(|c| batch.change.rows.column(*c).null_count() > 0),
+            Route::Forward => false,
+        };
+        if !null_key {
+            batch.origin = None;
+        }
         let columns = match &self.route {
             Route::Forward => return self.to(self.task % self.targets.len(), batch),
             Route::Hash(columns) => columns,

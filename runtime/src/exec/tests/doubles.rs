@@ -84,6 +84,9 @@ struct TopicReader {
 
 impl SplitReader for TopicReader {
     fn read(&mut self, limits: &BatchLimits) -> Result<Read> {
+        if self.next >= self.end.unwrap_or(self.topic.len(self.split.partition)) {
+            std::thread::sleep(limits.wait);
+        }
         let partitions = self.topic.partitions.lock();
         let all = &partitions[self.split.partition as usize];
         let end = self.end.unwrap_or(all.len());
