@@ -30,10 +30,14 @@ pub const BASE_PREFIX: &str = "base-";
 /// Entries of one frame of a base.
 const FRAME_ROWS: usize = 16_384;
 
+/// A fold reads and writes a whole base: done each time the deltas have grown to one, it would cost
+/// more than the deltas themselves. This many mean at most so much more to read at recovery.
+const DELTAS_PER_BASE: u64 = 4;
+
 /// When an operator is folded.
 #[derive(Debug, Clone, Copy)]
 pub struct FoldPolicy {
-    /// Its deltas have more entries than its base, and than this.
+    /// Its deltas have more entries than `DELTAS_PER_BASE` bases, and than this.
     pub rows: u64,
     /// Its oldest delta is older than so many epochs: it would keep a segment from being removed.
     pub epochs: u64,
@@ -53,7 +57,7 @@ pub fn next(ledger: &Ledger, policy: FoldPolicy) -> Option<Job> {
     let due = |s: &OperatorState| -> Option<u64> {
         let (base, deltas) = (rows(&s.base), s.deltas.iter().map(|(_, r)| rows(r)).sum::<u64>());
         let stale = s.deltas.front().is_some_and(|(epoch, _)| epoch + policy.epochs <= now);
-        (deltas > 0 && (stale || deltas > base.max(policy.rows))).then_some(deltas)
+        (deltas > 0 && (stale || deltas > (base * DELTAS_PER_BASE).max(policy.rows))).then_some(deltas)
     };
     let (operator, state, _) =
         ledger.state.iter().filter_map(|(id, s)| Some((id, s, due(s)?))).max_by_key(|(_, _, deltas)| *deltas)?;

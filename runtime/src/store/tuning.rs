@@ -25,7 +25,7 @@ impl Default for Tuning {
             segment_bytes: SEGMENT_BYTES,
             cache_bytes: 32 << 20,
             unit_limits: UnitLimits { rows: 50_000, bytes: 4 << 20 },
-            fold: FoldPolicy { rows: 20_000, epochs: 64 },
+            fold: FoldPolicy { rows: 1_000_000, epochs: 64 },
             background_fold: true,
         }
     }

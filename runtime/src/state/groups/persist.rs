@@ -41,8 +41,10 @@ impl Groups {
             let entries: Vec<_> = chunk.iter().map(Removed::entry).collect();
             out.push(self.entry_batch(&entries, true)?);
         }
-        let list = std::mem::take(&mut self.dirty_list);
-        let dirty: Vec<u32> = list.into_iter().filter(|g| std::mem::take(&mut self.marks[*g as usize].dirty)).collect();
+        let mut dirty = std::mem::take(&mut self.dirty_list);
+        // In the order in which they lie in memory: gathering them then reads forward, not at random.
+        dirty.sort_unstable();
+        dirty.retain(|g| std::mem::take(&mut self.marks[*g as usize].dirty));
         let changes = self.aggregates.take_changes();
         for chunk in dirty.chunks(SNAPSHOT_ROWS) {
             out.push(self.group_batch(chunk)?);
