@@ -10,6 +10,7 @@
 //! | `nullable-key` | a key column may be NULL, which fails the row |
 //! | `like-backslash` | a backslash in a LIKE pattern, which escapes nothing |
 //! | `updates-as-rows` | an updating query into a log: newest values, no removals |
+//! | `json-over-bytes` | JSON functions over BYTES, always NULL in the flink dialect (the binder tells) |
 //! | `note` | remarks of parser, settings and connectors |
 
 use std::collections::BTreeSet;

@@ -1,11 +1,13 @@
 //! The entry: a script to a plan. Everything runs on a thread with a stack of its own, since SQL text
 //! decides how deep the recursion goes.
 
+use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::rc::Rc;
 
 use tidegate_core::registry::Registry;
 use tidegate_core::{Column, Dialect, Error, Result, Span};
-use tidegate_plan::{OnRowError, Plan};
+use tidegate_plan::{OnRowError, Plan, Warning};
 
 use crate::ast::{Insert, Name, Query, Script, StatementKind};
 use crate::bind::env::Env;
@@ -118,6 +120,8 @@ struct Planner<'a> {
     broken: BTreeSet<String>,
     /// Planning for `query`.
     looking: bool,
+    /// What the binder warns about.
+    notes: Rc<RefCell<Vec<Warning>>>,
 }
 
 /// What a statement set became.
@@ -143,7 +147,7 @@ impl<'a> Planner<'a> {
                 errors.push(e.at(s.span));
             }
         }
-        Ok(Planner { options, script, settings, catalog, errors, broken, looking: false })
+        Ok(Planner { options, script, settings, catalog, errors, broken, looking: false, notes: Rc::default() })
     }
 
     fn env(&self) -> Env {
@@ -152,6 +156,7 @@ impl<'a> Planner<'a> {
             zone: self.settings.plan.zone.clone(),
             legacy_cast: self.settings.legacy_cast,
             looking: self.looking,
+            notes: Rc::clone(&self.notes),
         }
     }
 
@@ -346,6 +351,7 @@ impl<'a> Planner<'a> {
         }
         let parsed = self.script.warnings.iter().chain(&self.settings.warnings).chain(&self.catalog.warnings);
         plan.warnings = parsed.map(lints::note).collect();
+        plan.warnings.extend(self.notes.take());
         plan.warnings.extend(lints);
         plan.warnings.extend(lints::after(&plan));
         plan.warnings.dedup();

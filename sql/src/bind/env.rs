@@ -1,7 +1,11 @@
 //! What every expression of a job is bound under: the dialect, the zone, the habits SET chose.
 
+use std::cell::RefCell;
+use std::rc::Rc;
+
 use tidegate_core::scan::{CastFlavor, CastRule, JsonRule, OnCastError};
-use tidegate_core::{Dialect, SqlType};
+use tidegate_core::{Dialect, Span, SqlType};
+use tidegate_plan::Warning;
 
 /// The conditions an expression is bound under.
 #[derive(Debug, Clone)]
@@ -15,9 +19,19 @@ pub(crate) struct Env {
     /// A bounded look at tables, in place of a job: also tables that a job could only write or look
     /// up are read.
     pub looking: bool,
+    /// Warnings that only the binder can give.
+    pub notes: Rc<RefCell<Vec<Warning>>>,
 }
 
 impl Env {
+    /// Warns, once a place.
+    pub fn note(&self, code: &str, span: Span, message: &str) {
+        let note = Warning { code: code.to_owned(), message: message.to_owned(), span };
+        let mut notes = self.notes.borrow_mut();
+        if !notes.contains(&note) {
+            notes.push(note);
+        }
+    }
     /// Whether Flink's strict rules hold; Blink and UFlink share the lenient ones.
     pub fn is_flink(&self) -> bool {
         self.dialect == Dialect::Flink

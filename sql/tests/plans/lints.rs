@@ -57,3 +57,11 @@ fn backslashes_in_like() {
     let escaped = "INSERT INTO counts SELECT user_id, id FROM orders WHERE user_id NOT LIKE 'DM!_%' ESCAPE '!'";
     assert!(!codes(escaped).contains(&"like-backslash".to_owned()));
 }
+
+#[test]
+fn json_over_bytes_in_flink() {
+    let bytes = "CREATE TABLE m (message BYTES) WITH ('connector' = 'kafka', 'topic' = 'm', 'properties.bootstrap.servers' = 'b:9092', 'format' = 'raw');
+        INSERT INTO counts SELECT JSON_VALUE(message, '$.a'), 1 FROM m";
+    assert!(codes(bytes).contains(&"json-over-bytes".to_owned()));
+    assert!(!codes(&bytes.replace("BYTES", "STRING")).contains(&"json-over-bytes".to_owned()));
+}

@@ -70,8 +70,14 @@ pub(crate) fn bind(b: &mut ExprBinder<'_>, name: &str, f: &sp::Function, span: S
         t if t.is_text() => input,
         SqlType::Null => cast::implicit(env, input, &SqlType::STRING),
         t if t.is_bytes() && !env.is_flink() => cast::implicit(env, input, &SqlType::STRING),
-        // Flink takes bytes and always answers NULL.
-        t if t.is_bytes() => return Ok(Expr::literal(Scalar::Null, json_type(name)).at(span)),
+        t if t.is_bytes() => {
+            // Flink takes bytes and always answers NULL.
+            let message = format!(
+                "{name} over bytes is always NULL in Flink; write CAST(… AS STRING), or declare the column STRING"
+            );
+            env.note("json-over-bytes", span, &message);
+            return Ok(Expr::literal(Scalar::Null, json_type(name)).at(span));
+        }
         _ if !env.is_flink() => cast::implicit(env, input, &SqlType::STRING),
         t => {
             return Err(Error::user(format!("{name} takes a text, this is {t}"))
