@@ -57,7 +57,12 @@ impl LetterBox {
         });
         let sink_id = shared.unwrap_or_else(|| bound.spec.name.clone());
         let key = bound.spec.primary_key.iter().filter_map(|k| columns.iter().position(|c| c.name == *k)).collect();
-        let insert = Insert { number: 0, columns: (0..columns.len()).collect(), guarantee: String::new(), span: bound.spec.span };
+        let insert = Insert {
+            number: 0,
+            columns: (0..columns.len()).collect(),
+            guarantee: String::new(),
+            span: bound.spec.span,
+        };
         let sink = Sink {
             table,
             sink_id: sink_id.clone(),
@@ -122,7 +127,12 @@ pub fn metrics_of(plan: &Plan) -> JobMetrics {
         if let Op::Sink(s) = &plan.nodes[*sink].op {
             let table = plan.tables.get(s.table).map(|t| t.spec.name.clone()).unwrap_or_default();
             inserts.extend(s.inserts.iter().map(|i| {
-                Arc::new(InsertMetrics { number: i.number, table: table.clone(), sink: s.sink_id.clone(), rows_in: 0.into() })
+                Arc::new(InsertMetrics {
+                    number: i.number,
+                    table: table.clone(),
+                    sink: s.sink_id.clone(),
+                    rows_in: 0.into(),
+                })
             }));
         }
     }
@@ -143,13 +153,25 @@ impl Builder {
         graph
             .stages
             .iter()
-            .map(|s| if s.inputs.is_empty() { Vec::new() } else { (0..s.tasks).map(|_| Inbox::new(senders(s))).collect() })
+            .map(
+                |s| {
+                    if s.inputs.is_empty() {
+                        Vec::new()
+                    } else {
+                        (0..s.tasks).map(|_| Inbox::new(senders(s))).collect()
+                    }
+                },
+            )
             .collect()
     }
 
     /// For each channel of a stage's inboxes: the node and input it feeds.
     pub fn feeds(&self, stage: &Stage) -> Vec<(NodeId, usize)> {
-        stage.inputs.iter().flat_map(|c| std::iter::repeat_n((c.to, c.input), self.graph.tasks_of(c.from) as usize)).collect()
+        stage
+            .inputs
+            .iter()
+            .flat_map(|c| std::iter::repeat_n((c.to, c.input), self.graph.tasks_of(c.from) as usize))
+            .collect()
     }
 
     /// The chain of a task. `number`: the task over all stages.
@@ -196,7 +218,10 @@ impl Builder {
             letters: self.dead_letters(task, stage.tasks, number)?,
             metrics: self.metrics.clone(),
         };
-        Ok(Built { chain: Chain { elements, shared: Shared { exchanges, bad_rows, collected: Vec::new(), located: false } }, element_of })
+        Ok(Built {
+            chain: Chain { elements, shared: Shared { exchanges, bad_rows, collected: Vec::new(), located: false } },
+            element_of,
+        })
     }
 
     /// A fan-out has one input however many nodes it is made of.
@@ -234,7 +259,14 @@ impl Builder {
         OperatorContext { clock: self.clock.clone(), task, tasks, metrics: self.metrics.operators[node].1.clone() }
     }
 
-    fn element(&self, group: &[NodeId], mut consumers: Vec<Vec<Consumer>>, task: u32, tasks: u32, number: u32) -> Result<Element> {
+    fn element(
+        &self,
+        group: &[NodeId],
+        mut consumers: Vec<Vec<Consumer>>,
+        task: u32,
+        tasks: u32,
+        number: u32,
+    ) -> Result<Element> {
         let (id, node) = (group[0], &self.plan.nodes[group[0]]);
         let context = self.context(id, task, tasks);
         let mut place = self.place(group);
@@ -245,7 +277,10 @@ impl Builder {
                 Work::Sink(Box::new(self.sink(id, sink, task, tasks, number).context(|| place.clone())?))
             }
             Op::Calc { .. } if group.len() > 1 => {
-                let branches = group.iter().map(|n| (&self.plan.nodes[*n], self.metrics.operators[*n].1.clone(), self.place(&[*n]))).collect();
+                let branches = group
+                    .iter()
+                    .map(|n| (&self.plan.nodes[*n], self.metrics.operators[*n].1.clone(), self.place(&[*n])))
+                    .collect();
                 Work::Fanout(Fanout::new(branches, &self.plan, self.clock.clone())?)
             }
             _ => Work::Operator(ops::build(node, &self.plan, context.clone()).context(|| node.label.clone())?),
@@ -267,11 +302,14 @@ impl Builder {
     fn sink(&self, id: NodeId, sink: &Sink, task: u32, tasks: u32, number: u32) -> Result<SinkWriter> {
         let shape = self.sinks.get(&id).ok_or_else(|| Error::internal("a sink that was not opened"))?;
         let lanes = self.lanes.get(&sink.sink_id).copied().unwrap_or(1);
-        let prepare = SinkPrepare::new(&self.plan.nodes[id], &self.plan, shape.input, lanes, self.context(id, task, tasks))?;
+        let prepare =
+            SinkPrepare::new(&self.plan.nodes[id], &self.plan, shape.input, lanes, self.context(id, task, tasks))?;
         let inserts = sink
             .inserts
             .iter()
-            .filter_map(|i| self.metrics.inserts.iter().find(|m| m.number == i.number && m.sink == sink.sink_id).cloned())
+            .filter_map(|i| {
+                self.metrics.inserts.iter().find(|m| m.number == i.number && m.sink == sink.sink_id).cloned()
+            })
             .collect();
         let log = LogWriter::new(&sink.sink_id, number, self.target(shape.discard), self.control.clone());
         Ok(SinkWriter::new(prepare, log, inserts))
@@ -292,7 +330,8 @@ impl Builder {
         let Some(letters) = &self.letters else { return Ok(None) };
         let context = OperatorContext { clock: self.clock.clone(), task, tasks, metrics: Arc::default() };
         let lanes = self.lanes.get(&letters.sink).copied().unwrap_or(1);
-        let prepare = SinkPrepare::new(&letters.node, &self.plan, letters.shape.input, lanes, context).context(|| "the dead-letter table")?;
+        let prepare = SinkPrepare::new(&letters.node, &self.plan, letters.shape.input, lanes, context)
+            .context(|| "the dead-letter table")?;
         let log = LogWriter::new(&letters.sink, number, self.target(letters.shape.discard), self.control.clone());
         Ok(Some(DeadLetters::new(letters.columns.clone(), prepare, log, self.clock.clone())))
     }

@@ -255,7 +255,12 @@ pub struct Router<'a> {
 
 impl<'a> Router<'a> {
     /// The output of one branch of a fan-out.
-    pub fn branch<'b>(&'b mut self, consumers: &'b [Consumer], metrics: &'b OperatorMetrics, place: &'b str) -> Router<'b>
+    pub fn branch<'b>(
+        &'b mut self,
+        consumers: &'b [Consumer],
+        metrics: &'b OperatorMetrics,
+        place: &'b str,
+    ) -> Router<'b>
     where
         'a: 'b,
     {

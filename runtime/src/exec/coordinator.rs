@@ -155,7 +155,11 @@ impl Coordinator {
         let rejects = self.store.rejects()?;
         for reject in &rejects {
             let RejectKey { sink, lane, position } = &reject.key;
-            letters.add(Letter::rejected(&reject.row, &reject.reason, &format!("sink {sink} lane {lane} position {position}")))?;
+            letters.add(Letter::rejected(
+                &reject.row,
+                &reject.reason,
+                &format!("sink {sink} lane {lane} position {position}"),
+            ))?;
         }
         let mut ack = Ack::default();
         letters.finish(&mut ack)?;

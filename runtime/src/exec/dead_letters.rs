@@ -49,7 +49,8 @@ pub struct Letter {
 impl Letter {
     /// Of a row that an operator gave up.
     pub fn of(row: BadRow, place: &str) -> Letter {
-        let mut letter = Letter { reason: row.reason, class: row.class.to_owned(), place: place.to_owned(), ..Letter::default() };
+        let mut letter =
+            Letter { reason: row.reason, class: row.class.to_owned(), place: place.to_owned(), ..Letter::default() };
         if let Some((origin, i)) = row.origin {
             let record = origin.record(i);
             letter.topic = Some(origin.raw.topic.to_string());
@@ -71,7 +72,11 @@ impl Letter {
         let is_message = row.rows.schema().fields() == message_schema().fields();
         Letter {
             key: if is_message { bytes(KEY) } else { None },
-            value: if is_message { bytes(VALUE) } else { Some(crate::state::describe_row(row.rows.columns(), 0).into_bytes()) },
+            value: if is_message {
+                bytes(VALUE)
+            } else {
+                Some(crate::state::describe_row(row.rows.columns(), 0).into_bytes())
+            },
             reason: reason.to_owned(),
             class: "rejected".to_owned(),
             place: place.to_owned(),
@@ -176,7 +181,9 @@ fn column(column: &Column, letters: &[Letter], now: i64) -> ArrayRef {
                 let ms = now.div_euclid(1000) * 1000;
                 Arc::new(TimestampMicrosecondArray::from(vec![ms; letters.len()]).with_timezone("UTC"))
             }
-            SqlType::Timestamp(_) => Arc::new(TimestampMicrosecondArray::from(vec![now.div_euclid(1000) * 1000; letters.len()])),
+            SqlType::Timestamp(_) => {
+                Arc::new(TimestampMicrosecondArray::from(vec![now.div_euclid(1000) * 1000; letters.len()]))
+            }
             SqlType::BigInt => Arc::new(Int64Array::from(vec![now.div_euclid(1000); letters.len()])),
             t => new_null_array(&t.to_arrow(), letters.len()),
         },

@@ -30,7 +30,9 @@ impl Drift {
         let times = self.0.lock();
         let others = times.iter().enumerate().filter(|(i, _)| *i != slot).map(|(_, t)| *t).min().unwrap_or(CAUGHT_UP);
         // A split that has not been read yet (MIN) may be another task's: it is read at once.
-        others == CAUGHT_UP || others == i64::MIN || time.saturating_sub(others) <= (span.saturating_mul(BATCHES)).max(LEAST)
+        others == CAUGHT_UP
+            || others == i64::MIN
+            || time.saturating_sub(others) <= (span.saturating_mul(BATCHES)).max(LEAST)
     }
 
     fn set(&self, slot: usize, time: i64) {

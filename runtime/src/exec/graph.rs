@@ -56,7 +56,13 @@ impl Graph {
         if tasks <= 1 {
             return Graph { stages: vec![Stage { nodes: wanted(plan), tasks: 1, inputs: Vec::new() }] };
         }
-        let mut cutter = Cutter { plan, tasks, stages: Vec::new(), stage_of: vec![0; plan.nodes.len()], by: vec![None; plan.nodes.len()] };
+        let mut cutter = Cutter {
+            plan,
+            tasks,
+            stages: Vec::new(),
+            stage_of: vec![0; plan.nodes.len()],
+            by: vec![None; plan.nodes.len()],
+        };
         for id in wanted(plan) {
             cutter.place(id, splits);
         }
@@ -129,7 +135,12 @@ impl Cutter<'_> {
                 .iter()
                 .zip(routes)
                 .enumerate()
-                .map(|(input, (&from, route))| Cut { from, to: id, input, route: route.map_or(Route::Forward, Route::Hash) })
+                .map(|(input, (&from, route))| Cut {
+                    from,
+                    to: id,
+                    input,
+                    route: route.map_or(Route::Forward, Route::Hash),
+                })
                 .collect();
             self.new_stage(id, if single { 1 } else { self.tasks }, cuts);
         }

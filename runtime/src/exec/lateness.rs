@@ -56,7 +56,11 @@ mod tests {
     use super::*;
 
     fn run(times: &[i64], delay: i64, standing: Standing) -> Judged {
-        let records = times.iter().enumerate().map(|(i, t)| Timed { time: Some(*t), watermark: Some(t - delay), row: Some(i as u32) });
+        let records = times.iter().enumerate().map(|(i, t)| Timed {
+            time: Some(*t),
+            watermark: Some(t - delay),
+            row: Some(i as u32),
+        });
         judge(records, times.len(), standing)
     }
     const FRESH: Standing = Standing { now: NONE, own: NONE, others: END };

@@ -19,9 +19,9 @@ use super::build::{Builder, metrics_of};
 use super::control::{Control, Event};
 use super::graph::Graph;
 use super::inbox::{Barrier, Then};
-use super::spawn::scan_run;
 use super::sink;
 use super::source::{ReadLimits, SourceTask};
+use super::spawn::scan_run;
 use super::start::{Ask, Feed, Starts, open_sources};
 use super::task::{TaskBase, guarded};
 use super::watermarks::NONE;
@@ -70,10 +70,19 @@ pub async fn changes(
         for split in &feed.opened.splits {
             splits.push(feed.open(split, &starts, NONE).await?);
         }
+        feed.end_empty(splits.iter(), &starts);
         scans.push(scan_run(&feed, splits, None, &plan, &built, clock.clone())?);
     }
     let (events, mut inbox) = mpsc::unbounded_channel();
-    let base = TaskBase { task: 0, chain: built.chain, appender: None, control: control.clone(), events, clock, ticked: Instant::now() };
+    let base = TaskBase {
+        task: 0,
+        chain: built.chain,
+        appender: None,
+        control: control.clone(),
+        events,
+        clock,
+        ticked: Instant::now(),
+    };
     let task = SourceTask { base, scans, limits: ReadLimits::default(), epoch: 0 };
     let running = tokio::task::spawn_blocking(move || run(task));
     // Dropped with the future: whoever gives the query up stops its thread too.
@@ -116,7 +125,8 @@ pub fn standing(plan: &Plan, columns: &[Column], changes: &[ChangeBatch]) -> Res
     let key = node.and_then(|n| n.upsert_key.clone()).unwrap_or_else(|| (0..columns.len()).collect());
     let all = sink::concat(changes)?;
     let mut table = Standing { rows: &all, key: &key, alive: vec![false; all.len()], by_hash: HashMap::new() };
-    let hashable: Vec<ArrayRef> = key.iter().map(|c| all.rows.column(*c).clone()).filter(|c| !is_nested(c.data_type())).collect();
+    let hashable: Vec<ArrayRef> =
+        key.iter().map(|c| all.rows.column(*c).clone()).filter(|c| !is_nested(c.data_type())).collect();
     let hashes = hash_columns(&hashable, all.len())?;
     let upsert = node.is_some_and(|n| n.upsert_key.is_some());
     for (row, hash) in hashes.iter().enumerate() {

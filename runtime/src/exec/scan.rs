@@ -8,7 +8,9 @@ use std::sync::Arc;
 
 use arrow_array::cast::AsArray;
 use arrow_array::types::{Int64Type, TimestampMicrosecondType};
-use arrow_array::{Array, ArrayRef, Int8Array, Int64Array, RecordBatch, RecordBatchOptions, StructArray, UInt32Array, new_null_array};
+use arrow_array::{
+    Array, ArrayRef, Int8Array, Int64Array, RecordBatch, RecordBatchOptions, StructArray, UInt32Array, new_null_array,
+};
 use arrow_schema::{DataType, SchemaRef};
 use tidegate_core::raw::RawBatch;
 use tidegate_core::scan::{FieldSource, ScanField, ScanRequest};
@@ -61,7 +63,14 @@ impl ScanDecoder {
     ///
     /// # Errors
     /// Where a format cannot give the columns asked for.
-    pub fn new(node: &Node, scan: &Scan, table: &BoundTable, settings: &Settings, clock: Arc<dyn Clock>, metrics: Arc<OperatorMetrics>) -> Result<Self> {
+    pub fn new(
+        node: &Node,
+        scan: &Scan,
+        table: &BoundTable,
+        settings: &Settings,
+        clock: Arc<dyn Clock>,
+        metrics: Arc<OperatorMetrics>,
+    ) -> Result<Self> {
         let request = pushable(scan);
         let time = scan.event_time.as_ref().map(|e| TimeRule::new(e, &request, &node.columns)).transpose()?;
         let binding = &table.binding;
@@ -80,7 +89,15 @@ impl ScanDecoder {
 
     /// Of constant rows, which need nothing.
     pub fn constant(node: &Node, clock: Arc<dyn Clock>, metrics: Arc<OperatorMetrics>) -> Self {
-        ScanDecoder { table: String::new(), fields: Vec::new(), schema: arrow_schema(&node.columns), decoder: None, time: None, metrics, clock }
+        ScanDecoder {
+            table: String::new(),
+            fields: Vec::new(),
+            schema: arrow_schema(&node.columns),
+            decoder: None,
+            time: None,
+            metrics,
+            clock,
+        }
     }
 
     /// Decodes messages.
@@ -88,7 +105,10 @@ impl ScanDecoder {
     /// # Errors
     /// Undecodable records, where the policy is to stop.
     pub fn messages(&mut self, raw: RawBatch, standing: Option<Standing>, out: &mut dyn Output) -> Result<Rows> {
-        let decoder = self.decoder.as_mut().ok_or_else(|| Error::internal(format!("table {} gives messages but has no format", self.table)))?;
+        let decoder = self
+            .decoder
+            .as_mut()
+            .ok_or_else(|| Error::internal(format!("table {} gives messages but has no format", self.table)))?;
         let decoded = decoder.decode(&raw)?;
         let raw = Arc::new(raw);
         self.report(&decoded, &raw, out)?;
@@ -114,9 +134,18 @@ impl ScanDecoder {
             change.rows.clone()
         } else {
             let n = change.len();
-            let columns = self.fields.iter().map(|f| pick(&change.rows, f)).collect::<Result<Vec<_>>>().context(|| format!("table {}", self.table))?;
-            RecordBatch::try_new_with_options(self.schema.clone(), columns, &RecordBatchOptions::new().with_row_count(Some(n)))
-                .map_err(|e| Error::internal(format!("table {}: {e}", self.table)))?
+            let columns = self
+                .fields
+                .iter()
+                .map(|f| pick(&change.rows, f))
+                .collect::<Result<Vec<_>>>()
+                .context(|| format!("table {}", self.table))?;
+            RecordBatch::try_new_with_options(
+                self.schema.clone(),
+                columns,
+                &RecordBatchOptions::new().with_row_count(Some(n)),
+            )
+            .map_err(|e| Error::internal(format!("table {}: {e}", self.table)))?
         };
         let batch = Batch::new(ChangeBatch { rows, kinds: change.kinds.clone() });
         self.place(batch, None, standing, out)
@@ -126,7 +155,8 @@ impl ScanDecoder {
         let origin = || Origin { raw: raw.clone(), records: None };
         let name = |field: Option<usize>| field.and_then(|f| self.fields.get(f)).map(|f| f.name.as_str());
         if decoded.tombstones > 0 {
-            let first = || raw.records.iter().position(|r| r.value.is_none()).map(|i| origin().describe(i)).unwrap_or_default();
+            let first =
+                || raw.records.iter().position(|r| r.value.is_none()).map(|i| origin().describe(i)).unwrap_or_default();
             self.metrics.count("tombstone", decoded.tombstones, first);
         }
         for e in &decoded.errors {
@@ -139,7 +169,9 @@ impl ScanDecoder {
                 DecodeErrorKind::RowFailed => {
                     out.bad_row(BadRow { origin: Some((origin(), e.record as usize)), reason, class: "decode" })?;
                 }
-                DecodeErrorKind::RowSkipped => self.metrics.count(&format!("record-skipped:{}", self.table), e.count, sample),
+                DecodeErrorKind::RowSkipped => {
+                    self.metrics.count(&format!("record-skipped:{}", self.table), e.count, sample);
+                }
                 DecodeErrorKind::FieldNull => {
                     let column = name(e.field).unwrap_or("?");
                     self.metrics.count(&format!("field-null:{}.{column}", self.table), e.count, sample);
@@ -150,7 +182,13 @@ impl ScanDecoder {
     }
 
     /// Places rows in time.
-    fn place(&mut self, batch: Batch, times: Option<&[i64]>, standing: Option<Standing>, out: &mut dyn Output) -> Result<Rows> {
+    fn place(
+        &mut self,
+        batch: Batch,
+        times: Option<&[i64]>,
+        standing: Option<Standing>,
+        out: &mut dyn Output,
+    ) -> Result<Rows> {
         let (Some(rule), Some(standing)) = (&mut self.time, standing) else { return Ok(Rows { batch, own: None }) };
         let times = times.filter(|_| rule.by_decoder);
         if let (Some(times), Some(delay)) = (times, rule.delay) {
@@ -173,7 +211,7 @@ impl ScanDecoder {
         let null = |row: usize| of_rows[row].is_none() && batch.change.kind(row).is_addition();
         let placed: Vec<u32> = (0..batch.len() as u32).filter(|r| !null(*r as usize)).collect();
         for row in (0..batch.len()).filter(|r| null(*r)) {
-            let reason = format!("the event time {} of table {} is NULL", rule.column, self.table);
+            let reason = format!("the event time{} of table {} is NULL", rule.column, self.table);
             out.bad_row(BadRow { origin: batch.origin.clone().map(|o| (o, row)), reason, class: "null-time" })?;
         }
         let watermarks = match rule.delay {
@@ -182,7 +220,11 @@ impl ScanDecoder {
         };
         let delay = rule.delay.unwrap_or(0);
         let mut records = Vec::with_capacity(times.map_or(batch.len(), <[i64]>::len));
-        let timed = |time: Option<i64>, watermark: Option<i64>, row| Timed { time, watermark: watermark.or(time.map(|t| t.saturating_sub(delay))), row };
+        let timed = |time: Option<i64>, watermark: Option<i64>, row| Timed {
+            time,
+            watermark: watermark.or(time.map(|t| t.saturating_sub(delay))),
+            row,
+        };
         let mut new_row = vec![None; batch.len()];
         for (to, from) in placed.iter().enumerate() {
             new_row[*from as usize] = Some(to as u32);
@@ -215,7 +257,11 @@ impl ScanDecoder {
 impl TimeRule {
     fn new(event: &EventTime, request: &ScanRequest, columns: &[Column]) -> Result<Self> {
         Ok(TimeRule {
-            column: event.time.as_column().and_then(|c| columns.get(c)).map_or_else(String::new, |c| c.name.clone()),
+            column: event
+                .time
+                .as_column()
+                .and_then(|c| columns.get(c))
+                .map_or_else(String::new, |c| format!(" {}", c.name)),
             by_decoder: request.time.is_some(),
             time: Program::compile(std::slice::from_ref(&event.time), columns)?,
             delay: event.delay_ms,
@@ -238,8 +284,10 @@ fn decoder(request: &ScanRequest, table: &BoundTable, settings: &Settings) -> Re
     let binding = &table.binding;
     let physical: Vec<Column> = table.spec.physical().cloned().collect();
     let is_key = |c: &Column| binding.key_columns.contains(&c.name);
-    let value_columns: Vec<Column> = physical.iter().filter(|c| binding.value_includes_key || !is_key(c)).cloned().collect();
-    let key_columns: Vec<Column> = binding.key_columns.iter().filter_map(|k| physical.iter().find(|c| c.name == *k)).cloned().collect();
+    let value_columns: Vec<Column> =
+        physical.iter().filter(|c| binding.value_includes_key || !is_key(c)).cloned().collect();
+    let key_columns: Vec<Column> =
+        binding.key_columns.iter().filter_map(|k| physical.iter().find(|c| c.name == *k)).cloned().collect();
     let decoder = Decoder::new(DecoderSpec {
         scan: request,
         value_format: binding.value_format.as_ref(),
@@ -270,7 +318,9 @@ fn pick(rows: &RecordBatch, field: &ScanField) -> Result<ArrayRef> {
     let path = match &field.from {
         FieldSource::Column { path, .. } => path.as_slice(),
         FieldSource::Metadata(_) => std::slice::from_ref(&field.name),
-        FieldSource::Chain { .. } => return Err(Error::internal(format!("column {}: rows have no text to search", field.name))),
+        FieldSource::Chain { .. } => {
+            return Err(Error::internal(format!("column {}: rows have no text to search", field.name)));
+        }
     };
     let (name, rest) = path.split_first().ok_or_else(|| Error::internal("a field without name"))?;
     let Some(column) = rows.column_by_name(name) else {
@@ -278,8 +328,12 @@ fn pick(rows: &RecordBatch, field: &ScanField) -> Result<ArrayRef> {
     };
     let mut column = column.clone();
     for name in rest {
-        let parent = column.as_any().downcast_ref::<StructArray>().ok_or_else(|| Error::internal(format!("{name} is no field of a ROW")))?;
-        let child = parent.column_by_name(name).ok_or_else(|| Error::internal(format!("the ROW has no field {name}")))?.clone();
+        let parent = column
+            .as_any()
+            .downcast_ref::<StructArray>()
+            .ok_or_else(|| Error::internal(format!("{name} is no field of a ROW")))?;
+        let child =
+            parent.column_by_name(name).ok_or_else(|| Error::internal(format!("the ROW has no field {name}")))?.clone();
         column = match parent.nulls() {
             None => child,
             Some(outer) => {
@@ -298,7 +352,9 @@ fn millis(program: &mut Program, rows: &RecordBatch, now: EvalContext) -> Result
     let columns = program.evaluate(rows, &now, &mut errors)?;
     let column = columns.first().ok_or_else(|| Error::internal("a time without column"))?;
     Ok(match column.data_type() {
-        DataType::Timestamp(..) => column.as_primitive::<TimestampMicrosecondType>().iter().map(|t| t.map(|t| t.div_euclid(1000))).collect(),
+        DataType::Timestamp(..) => {
+            column.as_primitive::<TimestampMicrosecondType>().iter().map(|t| t.map(|t| t.div_euclid(1000))).collect()
+        }
         DataType::Int64 => column.as_primitive::<Int64Type>().iter().collect(),
         other => return Err(Error::internal(format!("an event time of type {other}"))),
     })

@@ -140,9 +140,10 @@ pub fn concat(batches: &[ChangeBatch]) -> Result<ChangeBatch> {
     let first = batches.first().ok_or_else(|| Error::internal("nothing to join"))?;
     let rows: Vec<&RecordBatch> = batches.iter().map(|b| &b.rows).collect();
     let rows = concat_batches(&first.rows.schema(), rows).map_err(|e| Error::internal(format!("joining rows: {e}")))?;
-    let kinds = batches.iter().any(|b| b.kinds.is_some()).then(|| {
-        Int8Array::from_iter_values(batches.iter().flat_map(|b| (0..b.len()).map(|i| b.kind(i) as i8)))
-    });
+    let kinds = batches
+        .iter()
+        .any(|b| b.kinds.is_some())
+        .then(|| Int8Array::from_iter_values(batches.iter().flat_map(|b| (0..b.len()).map(|i| b.kind(i) as i8))));
     Ok(ChangeBatch { rows, kinds })
 }
 

@@ -68,7 +68,9 @@ impl Reopen {
         split.open_ended = false;
         if end.is_some() && split.reader.is_some() {
             let opened = self.runtime.block_on(self.source.open(&split.split, &split.position, end));
-            split.reader = Some(opened.context(|| format!("split {}", split.split.id)).context(|| format!("table {}", split.key.0))?);
+            split.reader = Some(
+                opened.context(|| format!("split {}", split.split.id)).context(|| format!("table {}", split.key.0))?,
+            );
             split.ready = true;
         }
         Ok(())
@@ -227,7 +229,8 @@ impl ScanRun {
     /// time, now and then one that had none. `None`: all are waiting, ended, or too far ahead.
     fn choose(&mut self, now: Instant) -> Option<usize> {
         let readable = |s: &SplitRun| s.reader.is_some();
-        if let Some(i) = self.splits.iter().position(|s| readable(s) && !s.ready && now.duration_since(s.asked) >= POLL) {
+        if let Some(i) = self.splits.iter().position(|s| readable(s) && !s.ready && now.duration_since(s.asked) >= POLL)
+        {
             self.splits[i].asked = now;
             return Some(i);
         }

@@ -42,7 +42,9 @@ pub fn scan_run(
     let node = &plan.nodes[id];
     let element = *built.element_of.get(&id).ok_or_else(|| Error::internal("a scan outside its stage"))?;
     let decoder = match (&node.op, &feed.opened.table) {
-        (Op::Scan(scan), Some(table)) => ScanDecoder::new(node, scan, table, &plan.settings, clock, feed.metrics.scan.clone())?,
+        (Op::Scan(scan), Some(table)) => {
+            ScanDecoder::new(node, scan, table, &plan.settings, clock, feed.metrics.scan.clone())?
+        }
         _ => ScanDecoder::constant(node, clock, feed.metrics.scan.clone()),
     };
     Ok(ScanRun {
@@ -122,7 +124,10 @@ impl Tasks {
                     let (splits, changes) = shares.take(feed.opened.node, i);
                     scans.push(scan_run(feed, splits, changes, &builder.plan, &built, parts.clock.clone())?);
                 }
-                let feeds_of = nodes.iter().map(|(n, input)| built.element_of.get(n).map(|e| (*e, *input))).collect::<Option<Vec<_>>>();
+                let feeds_of = nodes
+                    .iter()
+                    .map(|(n, input)| built.element_of.get(n).map(|e| (*e, *input)))
+                    .collect::<Option<Vec<_>>>();
                 let base = TaskBase {
                     task,
                     chain: built.chain,
@@ -157,21 +162,24 @@ impl Tasks {
     /// Where the system has no thread to give.
     pub fn start(self, job: &str) -> Result<Vec<JoinHandle<()>>> {
         let mut threads = Vec::new();
-        let mut start = |number: u32, events: Events, control: Arc<Control>, body: Box<dyn FnOnce() -> Result<()> + Send>| {
-            let name = format!("{job}-{number}");
-            let inner = name.clone();
-            let spawned = std::thread::Builder::new().name(name).spawn(move || guarded(&events, &format!("task {inner}"), body));
-            match spawned {
-                Ok(thread) => {
-                    threads.push(thread);
-                    Ok(())
+        let mut start =
+            |number: u32, events: Events, control: Arc<Control>, body: Box<dyn FnOnce() -> Result<()> + Send>| {
+                let name = format!("{job}-{number}");
+                let inner = name.clone();
+                let spawned = std::thread::Builder::new()
+                    .name(name)
+                    .spawn(move || guarded(&events, &format!("task {inner}"), body));
+                match spawned {
+                    Ok(thread) => {
+                        threads.push(thread);
+                        Ok(())
+                    }
+                    Err(e) => {
+                        control.abort();
+                        Err(Error::external(format!("no thread for a task: {e}")).fatal())
+                    }
                 }
-                Err(e) => {
-                    control.abort();
-                    Err(Error::external(format!("no thread for a task: {e}")).fatal())
-                }
-            }
-        };
+            };
         for task in self.behind {
             let (number, events, control) = (task.base.task, task.base.events.clone(), task.base.control.clone());
             start(number, events, control, Box::new(move || task.run()))?;
@@ -207,6 +215,7 @@ impl Shares {
             let watermark = watermarks.get(&key).copied().unwrap_or(NONE);
             dealt[i % tasks].push(feed.open(split, starts, watermark).await?);
         }
+        feed.end_empty(dealt.iter().flatten(), starts);
         let mut follow = Follow {
             opener: feed.opener(),
             tasks: Vec::new(),

@@ -52,7 +52,13 @@ pub enum Outcome {
 
 impl SplitRun {
     /// A split that stands at a position.
-    pub fn new(key: SplitKey, split: Split, reader: Box<dyn SplitReader>, slot: usize, metrics: Arc<SplitMetrics>) -> Self {
+    pub fn new(
+        key: SplitKey,
+        split: Split,
+        reader: Box<dyn SplitReader>,
+        slot: usize,
+        metrics: Arc<SplitMetrics>,
+    ) -> Self {
         let position = reader.position();
         SplitRun {
             key,
@@ -113,12 +119,15 @@ impl SplitRun {
     fn failed(&mut self, error: Error, events: &Events) -> Result<Outcome> {
         let tries = self.retry.map_or(0, |(_, n)| n) + 1;
         let pause = match error.retry_advice() {
-            Retry::Never => return Err(error.context(format!("split {}", self.split.id)).context(format!("table {}", self.key.0))),
+            Retry::Never => {
+                return Err(error.context(format!("split {}", self.split.id)).context(format!("table {}", self.key.0)));
+            }
             Retry::Backoff => Duration::from_millis(100 << tries.min(6)),
             Retry::After(pause) => pause,
         };
         if tries == 1 {
-            let _ = events.send(Event::Note(format!("table {}, split {}: {error}; trying again", self.key.0, self.split.id)));
+            let _ = events
+                .send(Event::Note(format!("table {}, split {}: {error}; trying again", self.key.0, self.split.id)));
         }
         self.retry = Some((Instant::now() + pause, tries));
         self.ready = false;

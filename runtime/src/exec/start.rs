@@ -62,11 +62,18 @@ pub fn ends_of(source: &str) -> String {
 ///
 /// # Errors
 /// A source that cannot be reached or does not exist.
-pub async fn open_sources(plan: &Plan, nodes: &[NodeId], opener: &dyn Opener, clock: &dyn Clock) -> Result<Vec<OpenedSource>> {
+pub async fn open_sources(
+    plan: &Plan,
+    nodes: &[NodeId],
+    opener: &dyn Opener,
+    clock: &dyn Clock,
+) -> Result<Vec<OpenedSource>> {
     let mut out: Vec<OpenedSource> = Vec::new();
     for &node in nodes {
         let (id, source, table): (String, Arc<dyn Source>, _) = match &plan.nodes[node].op {
-            Op::Values(rows) => (plan.nodes[node].id.clone(), Arc::new(Values::new(&plan.nodes[node], rows, clock)?), None),
+            Op::Values(rows) => {
+                (plan.nodes[node].id.clone(), Arc::new(Values::new(&plan.nodes[node], rows, clock)?), None)
+            }
             Op::Scan(scan) => {
                 let table = plan.tables.get(scan.table).ok_or_else(|| Error::internal("a scan without table"))?;
                 let name = &table.spec.name;
@@ -134,14 +141,21 @@ pub struct Starts {
 
 impl Feed {
     /// Makes the shared parts. `remembered`: the watermarks of the store.
-    pub fn new(opened: OpenedSource, plan: &Plan, metrics: &JobMetrics, ask: &Ask, remembered: &BTreeMap<SplitKey, i64>) -> Feed {
+    pub fn new(
+        opened: OpenedSource,
+        plan: &Plan,
+        metrics: &JobMetrics,
+        ask: &Ask,
+        remembered: &BTreeMap<SplitKey, i64>,
+    ) -> Feed {
         let node = opened.node;
         let event_time = match &plan.nodes[node].op {
             Op::Scan(scan) => scan.event_time.as_ref(),
             _ => None,
         };
         let watermarks = event_time.map(|e| {
-            let idle = e.idle_timeout_ms.and_then(|ms| u64::try_from(ms).ok()).filter(|ms| *ms > 0).map(Duration::from_millis);
+            let idle =
+                e.idle_timeout_ms.and_then(|ms| u64::try_from(ms).ok()).filter(|ms| *ms > 0).map(Duration::from_millis);
             let whole = remembered.get(&(opened.id.clone(), WHOLE_SCAN.to_owned())).copied().unwrap_or(NONE);
             Arc::new(Watermarks::new(idle, whole))
         });
@@ -179,9 +193,11 @@ impl Feed {
             let key = (id.clone(), split.id.clone());
             let saved = match remembered.get(&key) {
                 Some(saved) if saved.identity != split.identity => {
-                    return Err(Error::user("what was read before is gone: the topic or table has been deleted and made again")
-                        .context(place())
-                        .help("--fresh-state starts anew with what is there now"));
+                    return Err(Error::user(
+                        "what was read before is gone: the topic or table has been deleted and made again",
+                    )
+                    .context(place())
+                    .help("--fresh-state starts anew with what is there now"));
                 }
                 Some(saved) => saved.clone(),
                 None => {
@@ -195,12 +211,15 @@ impl Feed {
             starts.positions.insert(key.clone(), saved);
             self.end(split, &key, remembered, starts).await.context(place)?;
         }
-        if let Some(((_, split), _)) = remembered.iter().find(|((s, split), _)| s == id && !self.opened.splits.iter().any(|x| x.id == *split)) {
+        if let Some(((_, split), _)) =
+            remembered.iter().find(|((s, split), _)| s == id && !self.opened.splits.iter().any(|x| x.id == *split))
+        {
             return Err(Error::user(format!("split {split} of table {id} has been read before and is gone"))
                 .help("--fresh-state starts anew with what is there now"));
         }
         if skipped > 0 {
-            let hint = if matches!(self.start_mode(ask), StartMode::Earliest) { "" } else { "; --from earliest reads them" };
+            let hint =
+                if matches!(self.start_mode(ask), StartMode::Earliest) { "" } else { "; --from earliest reads them" };
             starts.messages.push(format!("table {id}: starting behind {skipped} existing records{hint}"));
         }
         Ok(())
@@ -243,6 +262,15 @@ impl Feed {
         self.opener().open(split, &at.position, end, watermark, self.upstream.is_some()).await
     }
 
+    /// Splits that start at their end no longer hold the watermark back. Otherwise it would depend on
+    /// which task asks first whether a row of another split is late.
+    pub fn end_empty<'a>(&self, splits: impl Iterator<Item = &'a SplitRun>, starts: &Starts) {
+        let Some(watermarks) = &self.watermarks else { return };
+        for split in splits.filter(|s| !s.open_ended && starts.ends.get(&s.key) == Some(&s.position)) {
+            watermarks.end(split.slot);
+        }
+    }
+
     /// What opens splits later.
     pub fn opener(&self) -> SplitOpener {
         SplitOpener {
@@ -278,7 +306,14 @@ impl SplitOpener {
     ///
     /// # Errors
     /// A position that is no longer there.
-    pub async fn open(&self, split: &Split, at: &Position, end: Option<&Position>, watermark: i64, open_ended: bool) -> Result<SplitRun> {
+    pub async fn open(
+        &self,
+        split: &Split,
+        at: &Position,
+        end: Option<&Position>,
+        watermark: i64,
+        open_ended: bool,
+    ) -> Result<SplitRun> {
         let place = || format!("table {}, split {}", self.id, split.id);
         let reader = patiently(|| self.source.open(split, at, end)).await.context(place)?;
         let slot = match &self.watermarks {

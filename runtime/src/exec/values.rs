@@ -1,9 +1,9 @@
 //! Constant rows as a source: one split that is read once, so that a restarted job does not emit
 //! them again.
 
-use async_trait::async_trait;
 use arrow_array::{RecordBatch, RecordBatchOptions};
 use arrow_select::concat::concat_batches;
+use async_trait::async_trait;
 use tidegate_core::source::{BatchLimits, Read, Resolved, Source, SplitReader};
 use tidegate_core::split::{Bound, Position, Split, StartMode};
 use tidegate_core::types::arrow_schema;
@@ -27,8 +27,12 @@ impl Values {
     /// Where an expression cannot be computed.
     pub fn new(node: &Node, rows: &[Vec<Expr>], clock: &dyn Clock) -> Result<Self> {
         let schema = arrow_schema(&node.columns);
-        let one = RecordBatch::try_new_with_options(arrow_schema(&[]), Vec::new(), &RecordBatchOptions::new().with_row_count(Some(1)))
-            .map_err(|e| Error::internal(e.to_string()))?;
+        let one = RecordBatch::try_new_with_options(
+            arrow_schema(&[]),
+            Vec::new(),
+            &RecordBatchOptions::new().with_row_count(Some(1)),
+        )
+        .map_err(|e| Error::internal(e.to_string()))?;
         let context = EvalContext { now_micros: clock.now_micros() };
         let mut batches = Vec::new();
         for exprs in rows {

@@ -65,7 +65,12 @@ impl Watermarks {
     /// Adds a split; its slot is the answer.
     pub fn add(&self, name: &str, watermark: i64) -> usize {
         let mut inner = self.inner.lock();
-        inner.slots.push(Slot { name: name.to_owned(), watermark, state: Liveness::Active, last_record: Instant::now() });
+        inner.slots.push(Slot {
+            name: name.to_owned(),
+            watermark,
+            state: Liveness::Active,
+            last_record: Instant::now(),
+        });
         inner.slots.len() - 1
     }
     /// What stands before a batch of a split, which is active again by having one.

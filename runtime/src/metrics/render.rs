@@ -8,17 +8,40 @@ use super::Progress;
 pub fn render(p: &Progress) -> String {
     let mut page = Page { text: String::new(), job: &p.job };
     page.one("tidegate_epoch", "gauge", "Last decided epoch", p.epoch.map(|e| e as f64));
-    page.one("tidegate_applied_epoch", "gauge", "Newest epoch applied at every sink", p.applied_epoch.map(|e| e as f64));
-    page.one("tidegate_commit_delay_ms", "gauge", "From decision to acknowledgement, slowest sink", Some(p.commit_delay_ms as f64));
-    page.one("tidegate_late_rows_total", "counter", "Rows that came after their window had closed", Some(p.late as f64));
-    page.one("tidegate_dead_letters_total", "counter", "Bad rows sent to the dead-letter table", Some(p.dead_letters as f64));
+    page.one(
+        "tidegate_applied_epoch",
+        "gauge",
+        "Newest epoch applied at every sink",
+        p.applied_epoch.map(|e| e as f64),
+    );
+    page.one(
+        "tidegate_commit_delay_ms",
+        "gauge",
+        "From decision to acknowledgement, slowest sink",
+        Some(p.commit_delay_ms as f64),
+    );
+    page.one(
+        "tidegate_late_rows_total",
+        "counter",
+        "Rows that came after their window had closed",
+        Some(p.late as f64),
+    );
+    page.one(
+        "tidegate_dead_letters_total",
+        "counter",
+        "Bad rows sent to the dead-letter table",
+        Some(p.dead_letters as f64),
+    );
     page.one("tidegate_ignored_rows_total", "counter", "Bad rows counted and left out", Some(p.ignored as f64));
     page.one("tidegate_state_entries", "gauge", "Entries in state", Some(p.state_entries as f64));
     page.one("tidegate_pending_bytes", "gauge", "Bytes decided and not yet applied", Some(p.pending_bytes as f64));
     page.one("tidegate_open_epoch_bytes", "gauge", "Bytes of the open epoch", Some(p.open_bytes as f64));
     page.one("tidegate_paused", "gauge", "1 while sources wait for sinks", Some(f64::from(u8::from(p.paused))));
 
-    let inserts = p.inserts.iter().map(|i| (vec![("insert", i.number.to_string()), ("table", i.table.clone())], Some(i.rows as f64)));
+    let inserts = p
+        .inserts
+        .iter()
+        .map(|i| (vec![("insert", i.number.to_string()), ("table", i.table.clone())], Some(i.rows as f64)));
     page.many("tidegate_insert_rows_total", "counter", "Changes that reached the sink", inserts);
     let source = |f: fn(&super::SourceProgress) -> Option<f64>| {
         p.sources.iter().map(move |s| (vec![("table", s.table.clone())], f(s))).collect::<Vec<_>>()
@@ -27,8 +50,17 @@ pub fn render(p: &Progress) -> String {
     page.many("tidegate_source_bytes_total", "counter", "Bytes read", source(|s| Some(s.bytes as f64)));
     page.many("tidegate_source_behind", "gauge", "Records not yet read", source(|s| s.behind.map(|b| b as f64)));
     page.many("tidegate_watermark_ms", "gauge", "Watermark", source(|s| s.watermark.map(|w| w as f64)));
-    let held = |s: &super::SourceProgress| s.held_by.as_ref().map(|(split, ms)| (vec![("table", s.table.clone()), ("split", split.clone())], Some(*ms as f64)));
-    page.many("tidegate_watermark_held_ms", "gauge", "For how long the slowest split has given nothing", p.sources.iter().filter_map(held));
+    let held = |s: &super::SourceProgress| {
+        s.held_by
+            .as_ref()
+            .map(|(split, ms)| (vec![("table", s.table.clone()), ("split", split.clone())], Some(*ms as f64)))
+    };
+    page.many(
+        "tidegate_watermark_held_ms",
+        "gauge",
+        "For how long the slowest split has given nothing",
+        p.sources.iter().filter_map(held),
+    );
     let splits = p.sources.iter().flat_map(|s| {
         s.splits.iter().map(|x| (vec![("table", s.table.clone()), ("split", x.id.clone())], x.behind.map(|b| b as f64)))
     });
@@ -38,8 +70,18 @@ pub fn render(p: &Progress) -> String {
     };
     page.many("tidegate_sink_decided_rows_total", "counter", "Rows decided", sink(|s| s.decided_rows as f64));
     page.many("tidegate_sink_applied_rows_total", "counter", "Rows applied", sink(|s| s.applied_rows as f64));
-    page.many("tidegate_sink_rejected_rows_total", "counter", "Rows the target refused", sink(|s| s.rejected_rows as f64));
-    page.many("tidegate_sink_absent", "gauge", "1 while the sink cannot be written", sink(|s| f64::from(u8::from(s.absent.is_some()))));
+    page.many(
+        "tidegate_sink_rejected_rows_total",
+        "counter",
+        "Rows the target refused",
+        sink(|s| s.rejected_rows as f64),
+    );
+    page.many(
+        "tidegate_sink_absent",
+        "gauge",
+        "1 while the sink cannot be written",
+        sink(|s| f64::from(u8::from(s.absent.is_some()))),
+    );
     let operators = |f: fn(&super::OperatorProgress) -> u64| {
         p.operators
             .iter()
@@ -63,7 +105,13 @@ impl Page<'_> {
     fn one(&mut self, name: &str, kind: &str, help: &str, value: Option<f64>) {
         self.many(name, kind, help, [(Vec::new(), value)]);
     }
-    fn many(&mut self, name: &str, kind: &str, help: &str, values: impl IntoIterator<Item = (Vec<(&'static str, String)>, Option<f64>)>) {
+    fn many(
+        &mut self,
+        name: &str,
+        kind: &str,
+        help: &str,
+        values: impl IntoIterator<Item = (Vec<(&'static str, String)>, Option<f64>)>,
+    ) {
         let mut first = true;
         for (labels, value) in values {
             let Some(value) = value else { continue };

@@ -53,7 +53,12 @@ fn at(p: &Position) -> usize {
 impl Source for TopicSource {
     async fn splits(&self) -> Result<Vec<Split>> {
         let n = self.topic.partitions.lock().len();
-        let split = |i| Split { id: format!("{}-{i}", self.name), topic: self.name.clone(), partition: i as i32, identity: "one".into() };
+        let split = |i| Split {
+            id: format!("{}-{i}", self.name),
+            topic: self.name.clone(),
+            partition: i as i32,
+            identity: "one".into(),
+        };
         Ok((0..n).map(split).collect())
     }
     async fn resolve(&self, split: &Split, mode: &StartMode) -> Result<Resolved> {
@@ -91,7 +96,11 @@ impl SplitReader for TopicReader {
         let all = &partitions[self.split.partition as usize];
         let end = self.end.unwrap_or(all.len());
         if self.next >= end {
-            return Ok(if self.end.is_some() || self.topic.finite.load(Ordering::Relaxed) { Read::End } else { Read::Nothing });
+            return Ok(if self.end.is_some() || self.topic.finite.load(Ordering::Relaxed) {
+                Read::End
+            } else {
+                Read::Nothing
+            });
         }
         let to = end.min(self.next + limits.rows);
         let mut data = Vec::new();
@@ -100,7 +109,13 @@ impl SplitReader for TopicReader {
             let start = data.len() as u32;
             data.extend_from_slice(text.as_bytes());
             let value = Some(ByteRange { start, end: data.len() as u32 });
-            records.push(RawRecord { key: None, value, headers: None, offset: (self.next + i) as i64, timestamp: *time });
+            records.push(RawRecord {
+                key: None,
+                value,
+                headers: None,
+                offset: (self.next + i) as i64,
+                timestamp: *time,
+            });
         }
         self.next = to;
         Ok(Read::Messages(RawBatch {

@@ -43,7 +43,10 @@ fn no_stage_feeds_itself() {
     let both = b.add(Op::Union, vec![picked, grouped], columns, Changes::UPSERT, None, None);
     b.sink("out", &[both], &[]);
     let g = Graph::build(&b.plan, 2, &BTreeMap::from([(0, 1)]));
-    assert_eq!(g.stages.iter().map(|s| s.nodes.clone()).collect::<Vec<_>>(), vec![vec![0, picked], vec![grouped], vec![both, both + 1]]);
+    assert_eq!(
+        g.stages.iter().map(|s| s.nodes.clone()).collect::<Vec<_>>(),
+        vec![vec![0, picked], vec![grouped], vec![both, both + 1]]
+    );
     assert!(g.stages[2].inputs.iter().all(|c| c.route == Route::Forward));
     for stage in &g.stages {
         assert!(stage.inputs.iter().all(|c| !stage.nodes.contains(&c.from)));

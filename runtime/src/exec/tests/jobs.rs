@@ -30,7 +30,11 @@ fn world(partitions: usize, targets: &[&str]) -> (Arc<World>, Arc<Topic>) {
 }
 
 fn options(dir: &Path, tasks: u32) -> JobOptions {
-    JobOptions { tasks: Some(tasks), patience: Duration::from_secs(2), ..JobOptions::new("job", dir, Arc::new(SystemClock)) }
+    JobOptions {
+        tasks: Some(tasks),
+        patience: Duration::from_secs(2),
+        ..JobOptions::new("job", dir, Arc::new(SystemClock))
+    }
 }
 
 fn bounded(dir: &Path, tasks: u32) -> JobOptions {
@@ -283,7 +287,12 @@ async fn bad_records_stop_or_go_to_the_dead_letters() {
 
     let dir = tempfile::tempdir().unwrap();
     let mut plan = Plan::clone(&append_plan());
-    let columns = [("offset", SqlType::BigInt), ("raw_value", SqlType::STRING), ("class", SqlType::STRING), ("place", SqlType::STRING)];
+    let columns = [
+        ("offset", SqlType::BigInt),
+        ("raw_value", SqlType::STRING),
+        ("class", SqlType::STRING),
+        ("place", SqlType::STRING),
+    ];
     plan.tables.push(table("dead", &columns, &[]));
     plan.tables.last_mut().unwrap().binding.sink = SinkChanges::AppendOnly;
     plan.settings.dead_letter = Some(plan.tables.len() - 1);

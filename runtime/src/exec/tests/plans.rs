@@ -1,11 +1,13 @@
 //! Plans made by hand.
 
 use tidegate_core::scan::{FieldSource, Root, ScanField, ScanRequest, TimeField, TimeUnit};
-use tidegate_core::table::{BoundTable, ColumnKind, Format, Resource, SinkChanges, TableBinding, TableColumn, TableSpec};
+use tidegate_core::table::{
+    BoundTable, ColumnKind, Format, Resource, SinkChanges, TableBinding, TableColumn, TableSpec,
+};
 use tidegate_core::{Column, DataType, Dialect, Scalar, Span, SqlType};
 use tidegate_plan::{
-    AggregateCall, AggregateFunction, Changes, EventTime, Expr, ExprKind, Function, Insert, Node, OnRowError, Op, Plan, Scan, Settings, Sink,
-    Window, WindowKind,
+    AggregateCall, AggregateFunction, Changes, EventTime, Expr, ExprKind, Function, Insert, Node, OnRowError, Op, Plan,
+    Scan, Settings, Sink, Window, WindowKind,
 };
 
 pub fn bigint() -> DataType {
@@ -79,7 +81,10 @@ impl PlanBuilder {
         let event_time = delay.map(|d| EventTime {
             time: time.clone(),
             watermark: Expr::new(
-                ExprKind::Call { function: Function::Subtract, args: vec![time.clone(), Expr::literal(Scalar::Int(d), bigint())] },
+                ExprKind::Call {
+                    function: Function::Subtract,
+                    args: vec![time.clone(), Expr::literal(Scalar::Int(d), bigint())],
+                },
                 bigint(),
             ),
             delay_ms: delay,
@@ -92,7 +97,11 @@ impl PlanBuilder {
         };
         let mut b = PlanBuilder {
             plan: Plan {
-                tables: vec![table("src", &[("k", SqlType::BigInt), ("v", SqlType::BigInt), ("t", SqlType::BigInt)], &[])],
+                tables: vec![table(
+                    "src",
+                    &[("k", SqlType::BigInt), ("v", SqlType::BigInt), ("t", SqlType::BigInt)],
+                    &[],
+                )],
                 nodes: Vec::new(),
                 sinks: Vec::new(),
                 query: None,
@@ -100,7 +109,14 @@ impl PlanBuilder {
                 warnings: Vec::new(),
             },
         };
-        b.add(Op::Scan(Scan { table: 0, request, event_time }), vec![], columns, Changes::APPEND, None, delay.map(|_| 2));
+        b.add(
+            Op::Scan(Scan { table: 0, request, event_time }),
+            vec![],
+            columns,
+            Changes::APPEND,
+            None,
+            delay.map(|_| 2),
+        );
         b
     }
     pub fn add(
@@ -114,7 +130,17 @@ impl PlanBuilder {
     ) -> usize {
         let id = format!("n{}", self.plan.nodes.len());
         let label = id.clone();
-        self.plan.nodes.push(Node { op, inputs, columns, changes, unique_keys: vec![], upsert_key, time_column, id, label });
+        self.plan.nodes.push(Node {
+            op,
+            inputs,
+            columns,
+            changes,
+            unique_keys: vec![],
+            upsert_key,
+            time_column,
+            id,
+            label,
+        });
         self.plan.nodes.len() - 1
     }
     /// Picks columns.
@@ -123,14 +149,27 @@ impl PlanBuilder {
         let exprs = columns.iter().map(|c| Expr::column(*c, bigint())).collect();
         let names = columns.iter().map(|c| from.columns[*c].clone()).collect();
         let time = from.time_column.and_then(|t| columns.iter().position(|c| *c == t));
-        let key = from.upsert_key.as_ref().and_then(|k| k.iter().map(|k| columns.iter().position(|c| c == k)).collect());
+        let key =
+            from.upsert_key.as_ref().and_then(|k| k.iter().map(|k| columns.iter().position(|c| c == k)).collect());
         self.add(Op::Calc { filter: None, exprs }, vec![input], names, from.changes, key, time)
     }
     /// COUNT(*), SUM(v) by a column.
     pub fn group(&mut self, input: usize, key: usize, value: usize) -> usize {
         let aggregates = vec![
-            AggregateCall { function: AggregateFunction::CountAll, args: vec![], distinct: false, filter: None, data_type: bigint() },
-            AggregateCall { function: AggregateFunction::Sum, args: vec![value], distinct: false, filter: None, data_type: bigint() },
+            AggregateCall {
+                function: AggregateFunction::CountAll,
+                args: vec![],
+                distinct: false,
+                filter: None,
+                data_type: bigint(),
+            },
+            AggregateCall {
+                function: AggregateFunction::Sum,
+                args: vec![value],
+                distinct: false,
+                filter: None,
+                data_type: bigint(),
+            },
         ];
         let op = Op::GroupAggregate { keys: vec![key], aggregates };
         self.add(op, vec![input], named(&["k", "n", "s"]), Changes::UPSERT, Some(vec![0]), None)
@@ -138,8 +177,13 @@ impl PlanBuilder {
     /// COUNT(*) by k in tumbling windows.
     pub fn window(&mut self, input: usize, size: i64) -> usize {
         let window = Window { kind: WindowKind::Tumble { size, offset: 0 }, time: Some(2), zone: "UTC".into() };
-        let aggregates =
-            vec![AggregateCall { function: AggregateFunction::CountAll, args: vec![], distinct: false, filter: None, data_type: bigint() }];
+        let aggregates = vec![AggregateCall {
+            function: AggregateFunction::CountAll,
+            args: vec![],
+            distinct: false,
+            filter: None,
+            data_type: bigint(),
+        }];
         let mut columns = named(&["k", "n"]);
         for name in ["window_start", "window_end", "window_time"] {
             columns.push(Column::new(name, SqlType::Timestamp(3).nullable()));
@@ -154,7 +198,12 @@ impl PlanBuilder {
         let keys: Vec<&str> = key.iter().map(|k| columns[*k].name.as_str()).collect();
         let bound = table(name, &spec, &keys);
         self.plan.tables.push(bound);
-        let insert = |number: usize| Insert { number, columns: (0..columns.len()).collect(), guarantee: String::new(), span: Span::default() };
+        let insert = |number: usize| Insert {
+            number,
+            columns: (0..columns.len()).collect(),
+            guarantee: String::new(),
+            span: Span::default(),
+        };
         let base: usize = self.plan.sinks.len() * 10;
         let sink = Sink {
             table: self.plan.tables.len() - 1,
