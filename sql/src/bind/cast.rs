@@ -27,9 +27,7 @@ pub(crate) fn explicit(env: &Env, input: Expr, target: &SqlType, try_cast: bool)
         });
     }
     let rule = env.cast_rule(try_cast);
-    let can_fail = can_fail(&from, target);
-    let lenient = rule.on_error == OnCastError::Null && can_fail && (try_cast || !env.is_flink());
-    let nullable = input.data_type.nullable || lenient || try_cast;
+    let nullable = input.data_type.nullable || try_cast || may_become_null(rule, &from, target);
     Ok(node(env, input, target.clone(), nullable, rule))
 }
 
@@ -67,8 +65,14 @@ fn retag(input: Expr, target: SqlType) -> Expr {
 /// An implicit conversion to a type; the nullability is the input's. No node where the layout is
 /// the same (texts of different length).
 pub(crate) fn implicit(env: &Env, input: Expr, target: &SqlType) -> Expr {
-    let nullable = input.data_type.nullable || (!env.is_flink() && can_fail(&input.data_type.ty, target));
-    node(env, input, target.clone(), nullable, env.cast_rule(false))
+    let rule = env.cast_rule(false);
+    let nullable = input.data_type.nullable || may_become_null(rule, &input.data_type.ty, target);
+    node(env, input, target.clone(), nullable, rule)
+}
+
+/// Also with Flink's legacy switch, where Flink itself goes on saying NOT NULL.
+fn may_become_null(rule: CastRule, from: &SqlType, target: &SqlType) -> bool {
+    rule.on_error == OnCastError::Null && can_fail(from, target)
 }
 
 /// An implicit conversion whose failure is NULL in every dialect.
