@@ -130,12 +130,39 @@ fn b_student_operations() {
     });
 }
 
+/// What Flink gave, with lines put right that it has wrong on purpose of nobody: what stands in
+/// `docs/flink-differences.md`. Every correction must still have something to correct.
+fn corrected(want: Vec<String>, corrections: &[(&str, Option<&str>)]) -> Vec<String> {
+    let mut want = want;
+    for (flink, right) in corrections {
+        let before = want.len();
+        let found = want.iter().any(|l| l.contains(flink));
+        assert!(found, "Flink's result no longer has {flink}");
+        match right {
+            Some(right) => want.iter_mut().for_each(|l| *l = l.replace(flink, right)),
+            None => want.retain(|l| !l.contains(flink)),
+        }
+        assert!(right.is_some() || want.len() < before);
+    }
+    sorted(want)
+}
+
 #[test]
 fn b_edge() {
     let Some(g) = golden() else { return };
     each("b_student_op", "edge/input.jsonl", &B, |file, data| {
-        let want = lines(&g.join(format!("b_student_op/edge/result.{}.sorted.tsv", &file[..2])));
-        same(file, &tabs(data, "out"), &want);
+        let mut want = lines(&g.join(format!("b_student_op/edge/result.{}.sorted.tsv", &file[..2])));
+        if file.starts_with("b3") {
+            // An object where a BIGINT is declared makes Flink's json format lose its place, so that
+            // the fields after it are lost; and it stops at a record's last declared column, so that
+            // a name's second value is not seen. As b1 and b2, which read the same text, have it:
+            want.push("11-userid-object\t\\N".to_owned());
+            let (first, second) = ("\"messageCreateTime\": \"2020-08-27 00:00:00\"", "\"messageCreateTime\": \"second\"");
+            for line in want.iter_mut().filter(|l| l.starts_with("41-dup-key")) {
+                *line = line.replace(first, second);
+            }
+        }
+        same(file, &tabs(data, "out"), &sorted(want));
     });
 }
 
@@ -160,12 +187,22 @@ fn d_quality() {
 fn d_edge() {
     let Some(g) = golden() else { return };
     each("d_qos", "edge/input.jsonl", &["d1_qos_jsonvalue.sql", "d2_qos_tvf.sql"], |file, data| {
-        // SUM wraps as Flink's does, and is counted; AVG is not made from the wrapped sum: here
-        // Tidegate is right on purpose (docs/flink-differences.md).
-        let (flink, right) = ("\"event_avg\":-3.0744573456182584E18", "\"event_avg\":3.0744573456182584E18");
+        // Where Tidegate is right on purpose (docs/flink-differences.md):
+        let mut corrections = vec![
+            // SUM wraps as Flink's does, and is counted; AVG is not made from the wrapped sum.
+            ("\"event_avg\":-3.0744573456182584E18", Some("\"event_avg\":3.0744573456182584E18")),
+            // Late by 3 ms; whether Flink notices depends on when it looks at the clock.
+            ("\"end_time\":\"2020-08-26 23:59:30\"", None),
+        ];
+        if file.starts_with("d2") {
+            // An array where a ROW is declared costs Flink's json format the whole record.
+            corrections.push((
+                "\"event\":\"e_VIDEO_STATE\",\"event_sum\":65,\"event_avg\":5.0,\"event_count\":13",
+                Some("\"event\":\"e_VIDEO_STATE\",\"event_sum\":70,\"event_avg\":5.0,\"event_count\":14"),
+            ));
+        }
         let want = lines(&g.join(format!("d_qos/edge/result.{}.sorted.jsonl", &file[..2])));
-        let want = sorted(want.into_iter().map(|l| l.replace(flink, right)));
-        same(file, &values(data, "out"), &want);
+        same(file, &values(data, "out"), &corrected(want, &corrections));
     });
 }
 
