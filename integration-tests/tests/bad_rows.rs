@@ -21,7 +21,7 @@ struct Fixture {
 }
 
 impl Fixture {
-    /// A job over the topic `src`, all of it in partition 0 unless fed otherwise.
+    /// A job over the topic `src`, which has one partition.
     fn new(columns: &str, rest: &str) -> Self {
         let sql = format!(
             "SET 'execution.checkpointing.interval' = '50 ms';\nSET 'table.local-time-zone' = 'UTC';\n\
@@ -29,7 +29,12 @@ impl Fixture {
              CREATE TABLE good (id BIGINT, v STRING) WITH ({JDBC}, 'table-name' = 'good');\n\
              CREATE TABLE windows (t TIMESTAMP(3), n BIGINT) WITH ({JDBC}, 'table-name' = 'windows');\n{rest}\n"
         );
-        Fixture { dir: tempfile::tempdir().unwrap(), sql }
+        Self::of(sql, 1)
+    }
+    fn of(sql: String, partitions: u32) -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        tidegate_local::log::Log::create(dir.path(), "src", partitions).unwrap();
+        Fixture { dir, sql }
     }
     fn data(&self) -> &Path {
         self.dir.path()
@@ -67,7 +72,7 @@ fn a_message_that_cannot_be_decoded_stops_the_job_with_its_place() {
     let f = Fixture::new(ID_V, COPY);
     f.feed([r#"{"id":1,"v":"a"}"#, "not json at all", r#"{"id":2}"#]);
     let said = f.bounded().run().fails_with(2);
-    for part in ["table src", "topic src partition 0 offset 1", "not JSON", "'tidegate.dead-letter'"] {
+    for part in ["table src", "topic src partition 0 offset 1", "not a JSON object", "'tidegate.dead-letter'"] {
         assert!(said.contains(part), "{part}: {said}");
     }
     assert_eq!(f.good(), [] as [i64; 0], "nothing of the epoch is visible");
@@ -169,7 +174,7 @@ fn dead_letters_arrive_once_under_sigkill() {
         let want: Vec<(i64, String)> = (0..300).filter(|id| bad(*id)).map(|id| (id, format!("坏{id}"))).collect();
         let got: Vec<(i64, String)> = letters.iter().map(|l| (l.0, l.1.clone())).collect();
         assert_eq!(got, want);
-        assert!(letters.iter().all(|l| l.2.contains("not JSON") && l.3 == "decode"), "{letters:?}");
+        assert!(letters.iter().all(|l| l.2.contains("not a JSON object") && l.3 == "decode"), "{letters:?}");
     }
 }
 
@@ -219,7 +224,7 @@ fn a_row_without_event_time_stops_or_goes_to_the_dead_letters() {
     let f = Fixture::new(TIMED, WINDOWS);
     f.feed(&values);
     let said = f.bounded().run().fails_with(2);
-    assert!(said.contains("partition 0 offset 1") && said.contains("event time t of table src is NULL"), "{said}");
+    assert!(said.contains("partition 0 offset 1") && said.contains("event time of table src is NULL"), "{said}");
 
     let dead = format!(
         "SET 'tidegate.dead-letter' = 'dead';\nCREATE TABLE dead ({LETTERS}) WITH ({JDBC}, 'table-name' = 'dead');\n"
@@ -286,6 +291,7 @@ fn windows_close_although_almost_all_rows_are_filtered() {
 fn an_idle_partition_holds_windows_back_until_it_counts_as_idle() {
     for (timeout, closes) in [("0", false), ("150 ms", true)] {
         let f = Fixture::new(TIMED, &format!("SET 'table.exec.source.idle-timeout' = '{timeout}';\n{WINDOWS}"));
+        let f = Fixture::of(f.sql, 2);
         f.feed_to(1, [timed(0, 100)]);
         f.feed_to(0, (0..100).map(|id| timed(id, id * 300)));
         let mut running = f.job().start();

@@ -84,6 +84,13 @@ impl JobOptions {
     }
 }
 
+impl JobOptions {
+    /// Whether a start with these flags forgets something that a start without them would need.
+    fn drops_something(&self) -> bool {
+        self.fresh_state || self.allow_dropped_state || self.adopt || self.reset_fence || self.drop_pending
+    }
+}
+
 /// What a job came to.
 #[derive(Debug, Clone)]
 pub struct Summary {

@@ -25,3 +25,4 @@ mod tests;
 
 pub use committer::{CommitOptions, Committers, OnReject, start_committers};
 pub use progress::{Progress, SinkProgress};
+pub use start::foresee;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tidegate_core::registry::Opener;
-use tidegate_core::sink::{Fence, OpenSink, SinkLevel};
+use tidegate_core::sink::{Fence, OpenSink, Scope, SinkLevel};
 use tidegate_core::{Error, Result, Retry};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
@@ -20,7 +20,7 @@ use super::verify::{Verdict, verify};
 use super::{fenced, plain, two_phase};
 use crate::store::Store;
 use crate::store::decision::LaneKey;
-use crate::store::lanes::SinkView;
+use crate::store::lanes::{History, SinkView};
 
 /// What all committers share.
 #[derive(Clone)]
@@ -62,6 +62,25 @@ pub async fn reach(
     admit(&readings)?;
     targets.sort_by(|a, b| a.view.info.id.cmp(&b.view.info.id));
     Ok(targets)
+}
+
+/// Judges the fences of opened sinks by what a directory would know, before anything is written.
+/// A sink that does not answer is left for the start itself.
+///
+/// # Errors
+/// A fence that must not be taken over.
+pub async fn foresee(job: &str, histories: &BTreeMap<LaneKey, History>, opened: &BTreeMap<String, OpenSink>, patience: Duration) -> Result<()> {
+    let mut readings = BTreeMap::new();
+    for (key, history) in histories {
+        let Some(sink) = opened.get(&key.sink) else { continue };
+        let SinkLevel::Fenced(fenced) = &sink.level else { continue };
+        let scope = Scope { job: job.to_owned(), sink: key.sink.clone(), lane: key.lane };
+        if let Ok(Ok(fence)) = tokio::time::timeout(patience, fenced.read_fence(&scope)).await {
+            let verdict = verify(history, &sink.identity, fence.as_ref());
+            readings.insert(key.clone(), Reading::Read { fence, verdict });
+        }
+    }
+    admit(&readings)
 }
 
 async fn reach_one(context: &Context, view: SinkView, given: Option<OpenSink>) -> Result<Target> {

@@ -161,7 +161,7 @@ impl<'a> Frame<'a> {
             return Err(Error::internal(format!("a kernel gave {} rows instead of {rows}", array.len())));
         }
         if !problems.errors.is_empty() {
-            array = self.report_errors(&array, &problems, constant)?;
+            array = self.report_errors(&array, &problems, constant, &node.what)?;
         }
         if let Some((count, first)) = problems.nulls
             && self.rows > 0
@@ -173,11 +173,16 @@ impl<'a> Frame<'a> {
     }
 
     /// Lists the errors and makes their rows NULL.
-    fn report_errors(&self, array: &ArrayRef, problems: &Problems, constant: bool) -> Result<ArrayRef> {
+    fn report_errors(&self, array: &ArrayRef, problems: &Problems, constant: bool, what: &str) -> Result<ArrayRef> {
         let mut errors = self.run.errors.borrow_mut();
         for (row, class, reason) in &problems.errors {
             let rows = if constant { 0..self.rows } else { *row..row + 1 };
-            errors.errors.extend(rows.map(|r| RowError { row: self.batch_row(r), class, reason: reason.clone() }));
+            errors.errors.extend(rows.map(|r| RowError {
+                row: self.batch_row(r),
+                class,
+                reason: reason.clone(),
+                what: what.to_owned(),
+            }));
         }
         let mut valid = vec![true; array.len()];
         for (row, ..) in &problems.errors {

@@ -57,6 +57,8 @@ pub struct RowError {
     pub class: &'static str,
     /// The reason, for people.
     pub reason: String,
+    /// The expression that failed, in words and with its place.
+    pub what: String,
 }
 
 /// Casts that gave NULL because their value could not be converted.

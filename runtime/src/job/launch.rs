@@ -15,13 +15,14 @@ use tokio::sync::watch;
 
 use super::header::header;
 use super::{Job, JobOptions, Running, Sinks, Summary, channel, is_discard, on_reject, open_sink};
-use crate::commit::{CommitOptions, Committers, OnReject, start_committers};
+use crate::commit::{CommitOptions, Committers, OnReject, foresee, start_committers};
 use crate::exec::build::{Builder, LetterBox, SinkShape, metrics_of};
 use crate::exec::control::{Control, Event};
 use crate::exec::coordinator::Coordinator;
 use crate::exec::graph::Graph;
 use crate::exec::inbox::Then;
 use crate::exec::sink::EpochLimit;
+use crate::exec::source::ReadLimits;
 use crate::exec::spawn::{Parts, Tasks};
 use crate::exec::start::{Ask, Feed, Starts, open_sources};
 use crate::metrics::Progress;
@@ -53,11 +54,18 @@ pub(super) async fn launch(plan: Arc<Plan>, opener: Arc<dyn Opener>, options: Jo
         log: None,
     };
 
-    let (store, recovered) = open_store(&builder, &options, header(&builder, &sources)?)?;
+    let open = open_options(&builder, &options, header(&builder, &sources)?);
+    if options.drops_something() {
+        let histories = Store::preview(options.storage.as_ref(), &open)?;
+        foresee(&options.name, &histories, &sinks, CommitOptions::default().patience).await?;
+    }
+    let (store, recovered) = Store::open(options.storage.clone(), options.clock.clone(), open)?;
     let messages: crate::exec::coordinator::Messages = Arc::default();
     messages.lock().extend(notes(&recovered));
     if options.from.is_some() && recovered.epoch.is_some() && !recovered.positions.is_empty() {
-        messages.lock().push("--from is not used: the job goes on where it stopped; --fresh-state starts it anew".into());
+        messages
+            .lock()
+            .push("--from is not used: the job goes on where it stopped; --fresh-state starts it anew".into());
     }
 
     let ask = Ask { from: options.from.clone(), until: options.until.clone(), upstream: options.upstream.clone() };
@@ -104,7 +112,9 @@ pub(super) async fn launch(plan: Arc<Plan>, opener: Arc<dyn Opener>, options: Jo
     let (done_sender, done) = watch::channel(None);
     let end = End { committers, shared: shared.clone(), finish, patience: options.patience };
     if recovered.finished {
-        messages.lock().push("all input has been read to its end before; what is decided is applied, --fresh-state starts anew".into());
+        messages.lock().push(
+            "all input has been read to its end before; what is decided is applied, --fresh-state starts anew".into(),
+        );
         tokio::spawn(async move {
             let result = end.ended(epoch.saturating_sub(1), inbox).await;
             done_sender.send_replace(Some(result));
@@ -125,7 +135,7 @@ pub(super) async fn launch(plan: Arc<Plan>, opener: Arc<dyn Opener>, options: Jo
         control: control.clone(),
         events: events.clone(),
         clock: options.clock.clone(),
-        limits: options.limits,
+        limits: read_limits(options.limits, plan.settings.epoch_bytes),
         epoch,
     };
     let mut tasks = Tasks::make(&builder, &feeds, &starts, &recovered.watermarks, recovered.state, &parts).await?;
@@ -157,6 +167,12 @@ pub(super) async fn launch(plan: Arc<Plan>, opener: Arc<dyn Opener>, options: Jo
     Ok(Job { shared, events, finished, done })
 }
 
+/// Batches so small that an epoch does not outgrow its limit many times by the one that is under way.
+fn read_limits(asked: ReadLimits, epoch_bytes: u64) -> ReadLimits {
+    let share = usize::try_from(epoch_bytes / 8).unwrap_or(usize::MAX);
+    ReadLimits { bytes: asked.bytes.min(share.max(64 << 10)), ..asked }
+}
+
 type Shapes = BTreeMap<usize, SinkShape>;
 
 async fn open_sinks(plan: &Plan, opener: &dyn Opener) -> Result<(Sinks, Shapes, Option<LetterBox>)> {
@@ -180,9 +196,9 @@ async fn open_sinks(plan: &Plan, opener: &dyn Opener) -> Result<(Sinks, Shapes, 
     Ok((sinks, shapes, letters))
 }
 
-fn open_store(builder: &Builder, options: &JobOptions, header: crate::store::JobHeader) -> Result<(Store, Recovered)> {
+fn open_options(builder: &Builder, options: &JobOptions, header: crate::store::JobHeader) -> OpenOptions {
     let settings = &builder.plan.settings;
-    let open = OpenOptions {
+    OpenOptions {
         dir: options.state_dir.clone(),
         job: options.name.clone(),
         header,
@@ -193,12 +209,16 @@ fn open_store(builder: &Builder, options: &JobOptions, header: crate::store::Job
         drop_pending: options.drop_pending,
         retention: Duration::from_millis(u64::try_from(settings.log_retention_ms).unwrap_or(0)),
         pending_limit_bytes: settings.pending_bytes,
-    };
-    Store::open(options.storage.clone(), options.clock.clone(), open)
+    }
 }
 
 fn notes(recovered: &Recovered) -> Vec<String> {
     let mut out = recovered.notes.clone();
+    for sink in &recovered.removed_sinks {
+        out.push(format!(
+            "sink {sink} is no longer in the job: what was decided for it has been applied first, unless dropped"
+        ));
+    }
     if let Some(epoch) = recovered.epoch {
         out.push(format!("going on after epoch {epoch}"));
     }
@@ -228,7 +248,12 @@ struct End {
 }
 
 impl End {
-    async fn run(self, mut coordinator: Coordinator, threads: Vec<JoinHandle<()>>, follows: &[tokio::task::JoinHandle<()>]) -> Result<Summary> {
+    async fn run(
+        self,
+        mut coordinator: Coordinator,
+        threads: Vec<JoinHandle<()>>,
+        follows: &[tokio::task::JoinHandle<()>],
+    ) -> Result<Summary> {
         let outcome = coordinator.run().await;
         if outcome.is_err() {
             self.shared.control.abort();
@@ -239,7 +264,9 @@ impl End {
         let joined = tokio::task::spawn_blocking(move || threads.into_iter().for_each(|t| drop(t.join()))).await;
         let events = std::mem::replace(&mut coordinator.events, channel().1);
         drop(coordinator);
-        match outcome.and_then(|barrier| joined.map(|()| barrier).map_err(|e| Error::internal(format!("ending tasks: {e}")))) {
+        match outcome
+            .and_then(|barrier| joined.map(|()| barrier).map_err(|e| Error::internal(format!("ending tasks: {e}"))))
+        {
             Err(error) => {
                 let stopped = tokio::time::timeout(self.patience, self.committers.shutdown()).await;
                 self.shared.close();

@@ -89,7 +89,7 @@ pub fn report(errors: &RowErrors, batch: &Batch, metrics: &OperatorMetrics, out:
     }
     for error in &errors.errors {
         let origin = batch.origin.clone().map(|o| (o, error.row as usize));
-        out.bad_row(BadRow { origin, reason: error.reason.clone(), class: error.class })?;
+        out.bad_row(BadRow { origin, reason: format!("{}: {}", error.what, error.reason), class: error.class })?;
     }
     Ok(())
 }

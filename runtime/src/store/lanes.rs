@@ -57,6 +57,25 @@ impl History {
     }
 }
 
+/// What a ledger knows about a lane's fence.
+///
+/// # Errors
+/// Where there is no such lane.
+pub fn history_of(ledger: &Ledger, key: &LaneKey) -> Result<History> {
+    let lane = ledger.lane(key)?;
+    let mut marks = vec![lane.start];
+    marks.extend(lane.ranges.iter().map(Range::end));
+    let mut runs = vec![ledger.run.clone()];
+    runs.extend(ledger.lineage.iter().cloned());
+    Ok(History {
+        claim: lane.claim,
+        runs,
+        identity: ledger.sinks.get(&key.sink).and_then(|s| s.identity.clone()),
+        applied: lane.applied,
+        marks,
+    })
+}
+
 impl Store {
     /// All sinks, removed ones included.
     pub fn sinks(&self) -> Vec<SinkView> {
@@ -85,19 +104,11 @@ impl Store {
     /// # Errors
     /// Where there is no such lane.
     pub fn history(&self, key: &LaneKey) -> Result<History> {
-        let ledger = self.inner.ledger.read();
-        let lane = ledger.lane(key)?;
-        let mut marks = vec![lane.start];
-        marks.extend(lane.ranges.iter().map(Range::end));
-        let mut runs = vec![ledger.run.clone()];
-        runs.extend(ledger.lineage.iter().cloned());
-        Ok(History {
-            claim: lane.claim,
-            runs,
-            identity: ledger.sinks.get(&key.sink).and_then(|s| s.identity.clone()),
-            applied: self.inner.applied.lock().get(key).copied().unwrap_or(lane.applied),
-            marks,
-        })
+        let mut history = history_of(&self.inner.ledger.read(), key)?;
+        if let Some(mark) = self.inner.applied.lock().get(key) {
+            history.applied = *mark;
+        }
+        Ok(history)
     }
 
     /// How far a lane has been decided.

@@ -80,6 +80,16 @@ pub struct Appender {
 }
 
 impl Store {
+    /// What the fences of a directory's lanes may say under a job and its flags; writes nothing.
+    ///
+    /// # Errors
+    /// As for [`Store::open`].
+    pub fn preview(
+        storage: &dyn Storage,
+        options: &OpenOptions,
+    ) -> Result<std::collections::BTreeMap<decision::LaneKey, lanes::History>> {
+        open::preview(storage, options)
+    }
     /// Opens or makes a state directory.
     ///
     /// # Errors

@@ -16,6 +16,8 @@ use super::fold::BASE_PREFIX;
 use super::health::{Health, store_error};
 use super::inner::{Inner, Pending};
 use super::journal::{self, Journal};
+use super::decision::LaneKey;
+use super::lanes::{History, history_of};
 use super::ledger::Ledger;
 use super::reconcile::{Changes, reconcile};
 use super::recovered::StateReader;
@@ -72,6 +74,22 @@ pub fn open(
         _lock: lock,
     };
     Ok((Store { inner: Arc::new(inner) }, recovered))
+}
+
+/// What the fences of a directory's lanes may say under a job and its flags. Writes nothing: a start
+/// that is going to be refused should not have dropped anything before. Empty for a new directory.
+///
+/// # Errors
+/// As for [`open`].
+pub fn preview(storage: &dyn Storage, options: &OpenOptions) -> Result<BTreeMap<LaneKey, History>> {
+    let place = |e: Error| e.context(format!("job {}", options.job));
+    storage.create_dir(&options.dir).map_err(|e| place(store_error("making the directory", &e)))?;
+    let _lock = lock(storage, options).map_err(place)?;
+    let loaded = journal::load(storage, &options.dir).map_err(place)?;
+    let Some(before) = loaded.ledger else { return Ok(BTreeMap::new()) };
+    let (ledger, _) = reconcile(Some(before), options, random_id()?, random_id()?).map_err(place)?;
+    let lanes = ledger.sinks.iter().flat_map(|(id, s)| s.lanes.keys().map(|lane| LaneKey { sink: id.clone(), lane: *lane }));
+    lanes.map(|key| history_of(&ledger, &key).map(|h| (key, h))).collect()
 }
 
 fn lock(storage: &dyn Storage, options: &OpenOptions) -> Result<Box<dyn DirectoryLock>> {
