@@ -70,6 +70,7 @@ fn an_added_insert_starts_empty_at_the_current_positions() {
     f.settle(&[FIRST], "first_log", 10);
     f.feed(10..20);
     let said = f.job(&[FIRST, SECOND, COUNT]).args("--until latest").run().ok().stderr;
+    assert!(said.contains("what is new in it starts at the current positions, with empty state: GroupAggregate(who)"), "{said}");
     for sink in ["second_log", "per_who"] {
         let note = format!("sink {sink} is new: it starts with empty state at the current positions");
         assert_eq!(said.matches(&note).count(), 1, "{said}");

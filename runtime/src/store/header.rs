@@ -22,15 +22,28 @@ pub struct JobHeader {
 }
 
 /// A stateful operator.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct OperatorInfo {
     /// Derived from the plan's content, not from its place.
     pub id: String,
+    /// For people: `GroupAggregate(who)`.
+    pub label: String,
     /// The schema of its state deltas as stable text (the operator chooses it); compared for
     /// equality when a directory is opened again.
     pub schema: String,
     /// Columns of the delta that make up the key, by index. Empty: the state is a single entry.
     pub key_columns: Vec<usize>,
+}
+
+impl OperatorInfo {
+    /// Whether the state of one is that of the other.
+    pub fn keeps_the_same(&self, other: &OperatorInfo) -> bool {
+        (&self.id, &self.schema, &self.key_columns) == (&other.id, &other.schema, &other.key_columns)
+    }
+    /// The label, or the id of an operator without one.
+    pub fn name(&self) -> &str {
+        if self.label.is_empty() { &self.id } else { &self.label }
+    }
 }
 
 /// A target table. Kept whole so that a sink removed from the SQL can still be drained.

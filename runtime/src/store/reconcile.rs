@@ -8,6 +8,7 @@ use tidegate_core::{Error, Result};
 
 use super::api::OpenOptions;
 use super::decision::FORMAT;
+use super::header::OperatorInfo;
 use super::ledger::{Claim, Lane, Ledger, SinkEntry};
 use crate::hash::HASH_VERSION;
 
@@ -45,6 +46,7 @@ pub fn reconcile(old: Option<Ledger>, options: &OpenOptions, run: Id, incarnatio
                 forget_progress(&mut ledger, &mut changes);
             } else {
                 check_meaning(&ledger, options)?;
+                tell_changes(&ledger, options, &mut changes);
                 drop_operators(&mut ledger, options, &mut changes)?;
                 drop_sources(&mut ledger, options, &mut changes);
             }
@@ -100,14 +102,26 @@ fn check_meaning(ledger: &Ledger, options: &OpenOptions) -> Result<()> {
         .help("set it back, or start with --fresh-state to drop the state and begin anew"))
 }
 
+/// What is new in a plan starts with what is read from now on.
+fn tell_changes(ledger: &Ledger, options: &OpenOptions, changes: &mut Changes) {
+    if ledger.header.plan_fingerprint == options.header.plan_fingerprint {
+        return;
+    }
+    let known = |o: &&OperatorInfo| ledger.header.operators.iter().any(|k| k.id == o.id);
+    let new: Vec<&str> = options.header.operators.iter().filter(|o| !known(o)).map(OperatorInfo::name).collect();
+    let empty = if new.is_empty() { String::new() } else { format!(", with empty state: {}", new.join(", ")) };
+    changes.notes.push(format!("the job has changed since its last run: what is new in it starts at the current positions{empty}"));
+}
+
 fn drop_operators(ledger: &mut Ledger, options: &OpenOptions, changes: &mut Changes) -> Result<()> {
     let mut gone = Vec::new();
+    let name = |id: &str| ledger.header.operators.iter().find(|o| o.id == id).map_or(id, OperatorInfo::name).to_owned();
     for id in ledger.state.keys() {
         let before = ledger.header.operators.iter().find(|o| o.id == *id);
         let now = options.header.operators.iter().find(|o| o.id == *id);
         match now {
-            None => gone.push((id.clone(), "is no longer in the plan")),
-            Some(now) if before.is_some_and(|b| b != now) => gone.push((id.clone(), "keeps other columns now")),
+            None => gone.push((id.clone(), name(id), "is no longer in the plan")),
+            Some(now) if before.is_some_and(|b| !b.keeps_the_same(now)) => gone.push((id.clone(), name(id), "keeps other columns now")),
             Some(_) => {}
         }
     }
@@ -115,14 +129,14 @@ fn drop_operators(ledger: &mut Ledger, options: &OpenOptions, changes: &mut Chan
         return Ok(());
     }
     if !options.allow_dropped_state {
-        let list: Vec<String> = gone.iter().map(|(id, why)| format!("{id} {why}")).collect();
+        let list: Vec<String> = gone.iter().map(|(_, name, why)| format!("{name} {why}")).collect();
         return Err(Error::user(format!("the job has changed and state would be lost: {}", list.join("; ")))
             .context("state directory")
             .help("start with --allow-dropped-state to drop the state of these operators, with --fresh-state to begin anew, or undo the change"));
     }
-    for (id, why) in gone {
+    for (id, name, why) in gone {
         ledger.state.remove(&id);
-        changes.notes.push(format!("state of {id} dropped: it {why}"));
+        changes.notes.push(format!("state of {name} dropped: it {why}"));
         changes.dropped_operators.push(id);
     }
     Ok(())

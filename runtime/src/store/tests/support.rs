@@ -64,6 +64,7 @@ pub(crate) fn header(sinks: &[&str]) -> JobHeader {
         zone: "UTC".to_owned(),
         operators: vec![OperatorInfo {
             id: OPERATOR.to_owned(),
+            label: "GroupAggregate(k)".to_owned(),
             schema: "k BIGINT, v BIGINT".to_owned(),
             key_columns: vec![0],
         }],
