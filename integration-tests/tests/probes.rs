@@ -66,6 +66,10 @@ fn equals_flinks_expressions() {
             let _ = writeln!(wrong, "'{prefix}' is on the list, but nothing that begins so differs");
         }
     }
+    let page = std::fs::read_to_string(tidegate_integration_tests::root().join("docs/flink-differences.md")).unwrap();
+    for (prefix, _) in DIFFERENCES {
+        assert!(page.contains(prefix), "docs/flink-differences.md does not tell of {prefix}");
+    }
     println!("{cases} cases, {} differences on purpose", DIFFERENCES.len());
     assert!(wrong.is_empty(), "{wrong}");
 }
