@@ -37,10 +37,15 @@ pub struct Asker {
 impl Asker {
     /// Every change of every row, as Flink's plain mode gives them; in UTC until set otherwise.
     pub fn new(dialect: Dialect) -> Self {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
-        let mut asker = Asker { dialect, settings: vec![], runtime };
+        let mut asker = Self::with(dialect, &[]);
         asker.reset();
         asker
+    }
+    /// With these settings and the dialect's own defaults.
+    pub fn with(dialect: Dialect, settings: &[(&str, &str)]) -> Self {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+        let settings = settings.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
+        Asker { dialect, settings, runtime }
     }
     /// Sets a key.
     pub fn set(&mut self, key: &str, value: &str) {

@@ -157,7 +157,8 @@ fn b_edge() {
             // the fields after it are lost; and it stops at a record's last declared column, so that
             // a name's second value is not seen. As b1 and b2, which read the same text, have it:
             want.push("11-userid-object\t\\N".to_owned());
-            let (first, second) = ("\"messageCreateTime\": \"2020-08-27 00:00:00\"", "\"messageCreateTime\": \"second\"");
+            let (first, second) =
+                ("\"messageCreateTime\": \"2020-08-27 00:00:00\"", "\"messageCreateTime\": \"second\"");
             for line in want.iter_mut().filter(|l| l.starts_with("41-dup-key")) {
                 *line = line.replace(first, second);
             }

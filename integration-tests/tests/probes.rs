@@ -11,7 +11,10 @@ use tidegate_integration_tests::golden;
 const DIFFERENCES: &[(&str, &str)] = &[
     ("CAST('abc' AS BIGINT)", "legacy casts: NULL may come out of them, so the type says so and nothing fails"),
     ("CAST('5.7' AS BIGINT)", "legacy casts: the same; Flink's type says NOT NULL and its NULLs fail the job"),
-    ("SELECT x, COUNT(1) FROM", "changes come in the order of the rows; Flink's parallel tasks mix those of different groups"),
+    (
+        "SELECT x, COUNT(1) FROM",
+        "changes come in the order of the rows; Flink's parallel tasks mix those of different groups",
+    ),
 ];
 
 /// When Flink noticed.
