@@ -46,7 +46,7 @@ pub struct EpochContents {
     /// The watermark of every split that has one, all of them each time.
     pub watermarks: BTreeMap<SplitKey, i64>,
     /// (sink, lane, task, references in append order). A lane's rows of the epoch are these in
-    /// order of task.
+    /// order of their place in the log.
     pub rows: Vec<(String, u32, u32, Vec<RowsRef>)>,
     /// (operator, task, references in append order).
     pub state: Vec<(String, u32, Vec<StateRef>)>,

@@ -74,19 +74,22 @@ fn digest(before: u64, decision: &Decision) -> Result<u64> {
     Ok(twox_hash::XxHash3_64::oneshot_with_seed(before, &text))
 }
 
-/// A lane's rows are those of its tasks, one task after the other.
+/// A lane's rows follow in the order in which they were appended to the log, whichever task appended
+/// them: a key's rows all come from one task, so they keep their order, and rows of different tasks
+/// stay close to the order of their event times, which readers with watermarks are thankful for.
 fn lanes(
     ledger: &Ledger,
-    mut rows: Vec<(String, u32, u32, Vec<RowsRef>)>,
+    rows: Vec<(String, u32, u32, Vec<RowsRef>)>,
     around: &Surroundings,
 ) -> Result<Vec<LaneDecision>> {
-    rows.sort_by(|a, b| (&a.0, a.1, a.2).cmp(&(&b.0, b.1, b.2)));
     let mut by_lane: BTreeMap<LaneKey, Vec<RowsRef>> = BTreeMap::new();
     for (sink, lane, _, refs) in rows {
         by_lane.entry(LaneKey { sink, lane }).or_default().extend(refs.into_iter().filter(|r| r.rows > 0));
     }
     let mut out = Vec::new();
-    for (key, refs) in by_lane.into_iter().filter(|(_, refs)| !refs.is_empty()) {
+    for (key, mut refs) in by_lane.into_iter().filter(|(_, refs)| !refs.is_empty()) {
+        // All of an epoch's frames are in segments of one incarnation, whose names rise.
+        refs.sort_by(|a, b| a.at.cmp(&b.at));
         let lane = ledger.lane(&key)?;
         let from = lane.decided().position;
         let to = from + refs.iter().map(|r| r.rows).sum::<u64>();

@@ -154,11 +154,11 @@ pub(crate) fn contents(store: &Store, epoch: u64, from: i64, to: i64, sinks: &[&
     if from < to {
         let middle = (from + to) / 2;
         for sink in sinks {
-            // Two tasks, handed over in the wrong order: the lane is in order of task.
-            let late = appender.rows(sink, 0, 1, &rows(middle..to))?;
-            let early = appender.rows(sink, 0, 0, &rows(from..middle))?;
-            out.rows.push(((*sink).to_owned(), 0, 1, vec![late]));
-            out.rows.push(((*sink).to_owned(), 0, 0, vec![early]));
+            // Two tasks, handed over in the wrong order: the lane is in order of the log.
+            let early = appender.rows(sink, 0, 1, &rows(from..middle))?;
+            let late = appender.rows(sink, 0, 0, &rows(middle..to))?;
+            out.rows.push(((*sink).to_owned(), 0, 0, vec![late]));
+            out.rows.push(((*sink).to_owned(), 0, 1, vec![early]));
         }
         let entries: Vec<_> = (from..to).map(|i| (i % 5, i, false)).collect();
         out.state.push((OPERATOR.to_owned(), 0, vec![appender.state(OPERATOR, 0, &delta(&entries))?]));
