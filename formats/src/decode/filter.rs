@@ -108,11 +108,18 @@ impl Predicate {
             Predicate::Int { field, op, value } => {
                 truth(chunk.int(&fields[*field], row, record).map(|n| n.is_some_and(|n| holds(*op, n.cmp(value)))))
             }
-            Predicate::Text { field, op, value } => truth(
-                chunk
-                    .text(&fields[*field], row, record)
-                    .map(|t| t.is_some_and(|t| holds(*op, t.as_ref().cmp(value.as_slice())))),
-            ),
+            Predicate::Text { field, op, value } => {
+                if *op == CompareOp::Eq
+                    && let Some(text) = chunk.plain_text(&fields[*field], row)
+                {
+                    return if same(text, value) { Truth::True } else { Truth::False };
+                }
+                truth(
+                    chunk
+                        .text(&fields[*field], row, record)
+                        .map(|t| t.is_some_and(|t| holds(*op, t.as_ref().cmp(value.as_slice())))),
+                )
+            }
             Predicate::InInts { field, values } => {
                 truth(chunk.int(&fields[*field], row, record).map(|n| n.is_some_and(|n| values.contains(&n))))
             }
@@ -141,6 +148,12 @@ fn truth(result: std::result::Result<bool, super::value::Bad>) -> Truth {
         Err(bad) if matches!(bad.on, OnBad::Fail | OnBad::Skip) => Truth::Fails,
         Err(_) => Truth::False,
     }
+}
+
+/// Short texts differ in length or in the first byte, mostly.
+#[inline(always)]
+fn same(a: &[u8], b: &[u8]) -> bool {
+    a.len() == b.len() && a.first() == b.first() && a == b
 }
 
 fn holds(op: CompareOp, order: Ordering) -> bool {

@@ -117,6 +117,13 @@ impl Reader {
         (slot, bytes.get(slot.start as usize..slot.end as usize).unwrap_or(&[]))
     }
 
+    /// A slot of a row, and the bytes it points into.
+    #[inline(always)]
+    pub(crate) fn place<'a>(&'a self, data: &'a [u8], row: usize, slot: usize) -> (Slot, &'a [u8]) {
+        let slot = self.slots[row * self.width + slot];
+        (slot, if slot.arena { self.arena() } else { data })
+    }
+
     fn arena(&self) -> &[u8] {
         match &self.way {
             Way::Chains(_, runner) | Way::Columns(_, runner) => &runner.arena,

@@ -86,14 +86,32 @@ impl<'a> Chunk<'a> {
         oracle::chain_text(&text, &end.steps).map(|t| Cow::Owned(t.into_bytes()))
     }
 
+    /// The bytes of a text that are the value as they stand, which is the rule; `None` leaves it to
+    /// [`Chunk::text`].
+    #[inline]
+    pub(crate) fn plain_text(&self, field: &Field, row: usize) -> Option<&'a [u8]> {
+        let Source::Slot { reader, slot, how } = &field.source else { return None };
+        let plain = match how {
+            How::Chain(end) => end.is_plain(),
+            How::Typed(_) => true,
+            How::Raw { .. } | How::Csv(_) => false,
+        };
+        let reader = &self.readers[*reader];
+        let (value, data) = reader.place(&self.raw.data, row, *slot);
+        let range = value.start as usize..value.end as usize;
+        if plain && value.kind == Kind::Text && !reader.slow[row] { data.get(range) } else { None }
+    }
+
     /// An integer field.
     #[inline]
     pub(crate) fn int(&self, field: &Field, row: usize, record: usize) -> Result<Option<i64>, Bad> {
         if let Source::Slot { reader, slot, how: How::Chain(_) | How::Typed(_) } = &field.source {
             let reader = &self.readers[*reader];
-            let (value, bytes) = reader.value(&self.raw.data, row, *slot);
+            let (value, data) = reader.place(&self.raw.data, row, *slot);
             let plain = matches!(value.kind, Kind::Int | Kind::Text) && field.plain_digits && !reader.slow[row];
-            if plain && let Some(n) = digits(bytes).filter(|n| field.in_range(*n)) {
+            if plain
+                && let Some(n) = digits_at(data, value.start as usize, value.end as usize).filter(|n| field.in_range(*n))
+            {
                 return Ok(Some(n));
             }
         }
@@ -168,6 +186,25 @@ impl<'a> Chunk<'a> {
     }
 }
 
+/// The number in `data[start..end]`. Up to eight digits are loaded at once, with what stands before
+/// them, which is then replaced by zeros.
+#[inline(always)]
+fn digits_at(data: &[u8], start: usize, end: usize) -> Option<i64> {
+    let len = end.wrapping_sub(start);
+    if (1..=8).contains(&len)
+        && let Some(eight) = data.get(..end).and_then(|d| d.last_chunk::<8>())
+    {
+        let keep = u64::MAX << (64 - 8 * len);
+        let word = (u64::from_le_bytes(*eight) & keep) | (ZEROS & !keep);
+        if let Some(n) = eight_digits(word) {
+            return Some(n);
+        }
+    }
+    digits(data.get(start..end)?)
+}
+
+const ZEROS: u64 = 0x3030_3030_3030_3030;
+
 /// A short run of digits with an optional minus, the usual form of a number; `None` leaves it to the
 /// full conversion.
 #[inline]
@@ -198,7 +235,6 @@ pub(crate) fn digits(bytes: &[u8]) -> Option<i64> {
 /// Eight ASCII digits, the first in the lowest byte; pairs, then fours, then all at once.
 #[inline]
 fn eight_digits(w: u64) -> Option<i64> {
-    const ZEROS: u64 = 0x3030_3030_3030_3030;
     const HIGH: u64 = 0xf0f0_f0f0_f0f0_f0f0;
     const SIXES: u64 = 0x0606_0606_0606_0606;
     if w & HIGH != ZEROS || w.wrapping_add(SIXES) & HIGH != ZEROS {
@@ -291,6 +327,10 @@ mod tests {
     fn digits_are_read_eight_at_a_time() {
         for n in [0, 7, -1, 12_345_678, 99_999_999, 1_598_486_400_123, -123_456_789_012_345_678] {
             assert_eq!(digits(n.to_string().as_bytes()), Some(n));
+            for before in ["", "9", "\"x\":", "\"a long name\":"] {
+                let text = format!("{before}{n}");
+                assert_eq!(digits_at(text.as_bytes(), before.len(), text.len()), Some(n), "{text}");
+            }
         }
         for bad in [
             "",
@@ -305,6 +345,8 @@ mod tests {
             "12345678\u{1}",
         ] {
             assert_eq!(digits(bad.as_bytes()), None, "{bad}");
+            let long = format!("12345678{bad}");
+            assert_eq!(digits_at(long.as_bytes(), 8, long.len()), None, "{bad}");
         }
     }
 }

@@ -172,6 +172,12 @@ fn parse_default(text: &str, pattern: &Pattern) -> Option<i64> {
     pattern.parse(text).map(|p| p.wall)
 }
 
+/// The date of a text `yyyy-MM-dd HH:mm:ss`, as it stands there; `None` leaves it to parsing.
+fn date_of(text: &str) -> Option<&str> {
+    let regular = text.len() == 19 && text.as_bytes()[0] != b'0';
+    (regular && parse_strict(text, b' ', false).is_some()).then(|| &text[..10])
+}
+
 /// DATE_FORMAT(text, to) and DATE_FORMAT(text, from, to): a text that does not parse is NULL.
 fn reformat(args: &[Arg], with_from: bool) -> Result<Kernel> {
     let from =
@@ -185,6 +191,13 @@ fn reformat(args: &[Arg], with_from: bool) -> Result<Kernel> {
         let mut to = to.reader(call, Some(to_at))?;
         Ok(texts(call.rows, |i, out| {
             let (Some(text), Some(read), Some(write)) = (input.get(i), from.get(i), to.get(i)) else { return false };
+            if !with_from
+                && write.is_date()
+                && let Some(date) = date_of(text)
+            {
+                out.push_str(date);
+                return true;
+            }
             let wall = if with_from { read.parse(text).map(|p| p.wall) } else { parse_default(text, read) };
             wall.map(|w| write.write(out, w, 0)).is_some()
         }))

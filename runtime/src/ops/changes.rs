@@ -85,6 +85,15 @@ pub fn concat(a: &ArrayRef, b: &ArrayRef) -> Result<ArrayRef> {
     arrow_select::concat::concat(&[a.as_ref(), b.as_ref()]).map_err(|e| Error::internal(format!("concat: {e}")))
 }
 
+/// The values at `places`: (0, row of `a`) or (1, row of `b`).
+///
+/// # Errors
+/// Where the types differ or a row is out of bounds.
+pub fn interleave(a: &ArrayRef, b: &ArrayRef, places: &[(usize, usize)]) -> Result<ArrayRef> {
+    arrow_select::interleave::interleave(&[a.as_ref(), b.as_ref()], places)
+        .map_err(|e| Error::internal(format!("interleave: {e}")))
+}
+
 /// Marks in `changed` the rows in which two columns differ; NULL equals NULL, and doubles are compared
 /// by their bits.
 pub fn mark_changed(a: &ArrayRef, b: &ArrayRef, changed: &mut [bool]) {

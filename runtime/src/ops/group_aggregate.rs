@@ -14,7 +14,7 @@ use tidegate_core::types::arrow_schema;
 use tidegate_core::{Error, Result};
 use tidegate_plan::{AggregateCall, Changes, Node, Plan};
 
-use super::changes::{ChangeRows, concat, mark_changed, project, retractions, take};
+use super::changes::{ChangeRows, interleave, mark_changed, project, retractions, take};
 use crate::batch::Batch;
 use crate::metrics::OperatorMetrics;
 use crate::operator::{Operator, OperatorContext, Output, StateLayout};
@@ -195,15 +195,20 @@ impl GroupAggregate {
     ) -> Result<Vec<ArrayRef>> {
         let n = touched.groups.len() as u32;
         let indices = rows.indices();
-        let first_rows = indices.values().iter().map(|i| touched.rows[(i % n) as usize]).collect();
+        let first_rows = indices.values().iter().map(|i| touched.rows[if *i < n { *i } else { *i - n } as usize]).collect();
         let mut columns =
             self.keys.iter().map(|k| take(&part.columns[*k], &first_rows)).collect::<Result<Vec<ArrayRef>>>()?;
-        let only_new = (!with_old).then(|| indices.values().iter().map(|i| i - n).collect());
-        for (old, new) in old.iter().zip(new) {
-            columns.push(match &only_new {
-                Some(indices) => take(new, indices)?,
-                None => take(&concat(old, new)?, &indices)?,
-            });
+        if with_old {
+            let places: Vec<(usize, usize)> =
+                indices.values().iter().map(|i| if *i < n { (0, *i as usize) } else { (1, (*i - n) as usize) }).collect();
+            for (old, new) in old.iter().zip(new) {
+                columns.push(interleave(old, new, &places)?);
+            }
+        } else {
+            let indices = indices.values().iter().map(|i| i - n).collect();
+            for new in new {
+                columns.push(take(new, &indices)?);
+            }
         }
         Ok(columns)
     }

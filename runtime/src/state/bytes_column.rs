@@ -16,7 +16,8 @@ struct Cell {
     data: [u8; INLINE],
 }
 
-const INLINE: usize = 12;
+/// A date and time as text, the longest value that many jobs keep, has 19.
+const INLINE: usize = 20;
 const NULL: u32 = u32::MAX;
 const EMPTY: Cell = Cell { len: NULL, data: [0; INLINE] };
 const COMPACT_FROM: usize = 1 << 16;
@@ -36,7 +37,7 @@ impl Cell {
     fn outside(len: usize, start: usize, room: usize) -> Cell {
         let mut data = [0; INLINE];
         data[..8].copy_from_slice(&(start as u64).to_le_bytes());
-        data[8..].copy_from_slice(&(room as u32).to_le_bytes());
+        data[8..12].copy_from_slice(&(room as u32).to_le_bytes());
         Cell { len: len as u32, data }
     }
     fn inline(value: &[u8]) -> Cell {
@@ -65,6 +66,21 @@ impl BytesColumn {
             len if len as usize <= INLINE => &cell.data[..len as usize],
             len => &self.arena[cell.start()..cell.start() + len as usize],
         }
+    }
+    /// Appends the value at an index to `out`; false for NULL.
+    pub fn append_to(&self, i: u32, out: &mut Vec<u8>) -> bool {
+        let cell = &self.cells[i as usize];
+        match cell.len {
+            NULL => return false,
+            len if len as usize <= INLINE => {
+                // At a fixed width, then cut: no call for a few bytes.
+                let end = out.len() + len as usize;
+                out.extend_from_slice(&cell.data);
+                out.truncate(end);
+            }
+            len => out.extend_from_slice(&self.arena[cell.start()..cell.start() + len as usize]),
+        }
+        true
     }
     /// Replaces a value.
     pub fn set(&mut self, i: u32, value: &[u8]) {

@@ -3,6 +3,7 @@
 use std::cmp::Ordering;
 
 use arrow_array::{Array, ArrayRef};
+use arrow_buffer::NullBufferBuilder;
 use arrow_schema::DataType;
 use tidegate_core::{Error, Result};
 
@@ -180,27 +181,17 @@ impl Values {
     /// # Errors
     /// Where the state is broken.
     pub fn column(&self, groups: &[u32]) -> Result<ArrayRef> {
+        if let Store::Bytes(v) = &self.store
+            && kind(&self.ty) == Kind::Bytes
+        {
+            return self.bytes_column(v, groups);
+        }
         let valid: Vec<bool> = groups.iter().map(|g| self.is_valid(*g)).collect();
         let nulls = physical::nulls(&valid);
         match &self.store {
             Store::I64(v) => physical::from_i64(groups.iter().map(|g| v[*g as usize]).collect(), nulls, &self.ty),
             Store::I128(v) => physical::from_i128(groups.iter().map(|g| v[*g as usize]).collect(), nulls, &self.ty),
             Store::F64(v) => physical::from_f64(groups.iter().map(|g| v[*g as usize]).collect(), nulls, &self.ty),
-            Store::Bytes(v) if kind(&self.ty) == Kind::Bytes => {
-                let mut data = Vec::new();
-                let mut offsets = Vec::with_capacity(groups.len() + 1);
-                offsets.push(0);
-                for (g, valid) in groups.iter().zip(&valid) {
-                    if *valid {
-                        data.extend_from_slice(v.get(*g));
-                    }
-                    offsets.push(
-                        i32::try_from(data.len())
-                            .map_err(|_| Error::internal("more than 2 GiB of text in one batch"))?,
-                    );
-                }
-                physical::from_bytes(data, offsets, nulls, &self.ty)
-            }
             Store::Bytes(v) => {
                 const NULL: &[u8] = &[0];
                 let rows = groups.iter().zip(&valid).map(|(g, valid)| if *valid { v.get(*g) } else { NULL });
@@ -208,6 +199,18 @@ impl Values {
                 columns.pop().ok_or_else(|| Error::internal("no column decoded"))
             }
         }
+    }
+    fn bytes_column(&self, values: &BytesColumn, groups: &[u32]) -> Result<ArrayRef> {
+        let mut data = Vec::with_capacity(groups.len() * 16);
+        let mut offsets = Vec::with_capacity(groups.len() + 1);
+        let mut nulls = NullBufferBuilder::new(groups.len());
+        offsets.push(0);
+        for g in groups {
+            nulls.append(values.append_to(*g, &mut data));
+            let end = i32::try_from(data.len()).map_err(|_| Error::internal("more than 2 GiB of text in one batch"))?;
+            offsets.push(end);
+        }
+        physical::from_bytes(data, offsets, nulls.finish(), &self.ty)
     }
     /// Puts a whole column into groups.
     ///

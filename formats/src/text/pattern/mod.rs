@@ -102,6 +102,12 @@ impl Pattern {
         Ok(Pattern { letters, items })
     }
 
+    /// Whether it is `yyyy-MM-dd`, the usual one.
+    pub fn is_date(&self) -> bool {
+        use Item::{Field, Literal};
+        matches!(&self.items[..], [Field(b'y', 4), Literal(a), Field(b'M', 2), Literal(b), Field(b'd', 2)] if a == "-" && b == "-")
+    }
+
     /// Appends a wall-clock time (µs since 1970) whose zone is `offset` seconds east of UTC.
     pub fn write(&self, out: &mut String, wall: i64, offset: i64) {
         format::write(self, out, wall, offset);
