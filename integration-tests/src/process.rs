@@ -38,7 +38,7 @@ pub struct Finished {
 }
 
 impl Finished {
-    fn of(output: Output) -> Self {
+    fn of(output: &Output) -> Self {
         Finished {
             status: output.status,
             stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
@@ -107,7 +107,7 @@ impl Tidegate {
             .spawn()
             .expect("tidegate starts");
         child.stdin.take().expect("a pipe").write_all(input.as_bytes()).expect("standard input is read");
-        Finished::of(child.wait_with_output().expect("tidegate ends"))
+        Finished::of(&child.wait_with_output().expect("tidegate ends"))
     }
     /// Starts and returns at once.
     pub fn start(mut self) -> Running {
