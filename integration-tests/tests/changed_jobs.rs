@@ -1,5 +1,6 @@
 //! A job whose SQL changes between runs keeps what still fits, and says what does not. And what the
 //! command line may say about starts and ends.
+#![allow(clippy::unwrap_used, clippy::panic, clippy::print_stdout, reason = "tests fail by panicking")]
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -70,7 +71,10 @@ fn an_added_insert_starts_empty_at_the_current_positions() {
     f.settle(&[FIRST], "first_log", 10);
     f.feed(10..20);
     let said = f.job(&[FIRST, SECOND, COUNT]).args("--until latest").run().ok().stderr;
-    assert!(said.contains("what is new in it starts at the current positions, with empty state: GroupAggregate(who)"), "{said}");
+    assert!(
+        said.contains("what is new in it starts at the current positions, with empty state: GroupAggregate(who)"),
+        "{said}"
+    );
     for sink in ["second_log", "per_who"] {
         let note = format!("sink {sink} is new: it starts with empty state at the current positions");
         assert_eq!(said.matches(&note).count(), 1, "{said}");

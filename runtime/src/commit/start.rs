@@ -69,7 +69,12 @@ pub async fn reach(
 ///
 /// # Errors
 /// A fence that must not be taken over.
-pub async fn foresee(job: &str, histories: &BTreeMap<LaneKey, History>, opened: &BTreeMap<String, OpenSink>, patience: Duration) -> Result<()> {
+pub async fn foresee(
+    job: &str,
+    histories: &BTreeMap<LaneKey, History>,
+    opened: &BTreeMap<String, OpenSink>,
+    patience: Duration,
+) -> Result<()> {
     let mut readings = BTreeMap::new();
     for (key, history) in histories {
         let Some(sink) = opened.get(&key.sink) else { continue };

@@ -27,7 +27,12 @@ pub fn header(builder: &Builder, sources: &[OpenedSource]) -> Result<JobHeader> 
         let mut built = builder.chain(stage, 0, 0)?;
         for (id, layout) in layouts(&mut built.chain) {
             let label = plan.nodes.iter().find(|n| n.id == id).map_or_else(String::new, |n| n.label.clone());
-            operators.push(OperatorInfo { id, label, schema: schema_text(&layout.schema)?, key_columns: layout.key_columns });
+            operators.push(OperatorInfo {
+                id,
+                label,
+                schema: schema_text(&layout.schema)?,
+                key_columns: layout.key_columns,
+            });
         }
     }
     let mut sinks = Vec::new();

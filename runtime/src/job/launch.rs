@@ -24,7 +24,7 @@ use crate::exec::inbox::Then;
 use crate::exec::sink::EpochLimit;
 use crate::exec::source::ReadLimits;
 use crate::exec::spawn::{Parts, Tasks};
-use crate::exec::start::{Ask, Feed, Starts, open_sources};
+use crate::exec::start::{Ask, Feed, OpenedSource, Starts, open_sources};
 use crate::metrics::Progress;
 use crate::store::{EpochContents, OpenOptions, Recovered, Store};
 
@@ -54,30 +54,13 @@ pub(super) async fn launch(plan: Arc<Plan>, opener: Arc<dyn Opener>, options: Jo
         log: None,
     };
 
-    let open = open_options(&builder, &options, header(&builder, &sources)?);
-    if options.drops_something() {
-        let histories = Store::preview(options.storage.as_ref(), &open)?;
-        foresee(&options.name, &histories, &sinks, CommitOptions::default().patience).await?;
-    }
-    let (store, recovered) = Store::open(options.storage.clone(), options.clock.clone(), open)?;
+    let (store, recovered) =
+        open_store(&options, open_options(&builder, &options, header(&builder, &sources)?), &sinks).await?;
     let messages: crate::exec::coordinator::Messages = Arc::default();
-    messages.lock().extend(notes(&recovered));
-    if options.from.is_some() && recovered.epoch.is_some() && !recovered.positions.is_empty() {
-        messages
-            .lock()
-            .push("--from is not used: the job goes on where it stopped; --fresh-state starts it anew".into());
-    }
+    messages.lock().extend(notes(&recovered, &options));
 
     let ask = Ask { from: options.from.clone(), until: options.until.clone(), upstream: options.upstream.clone() };
-    let mut starts = Starts::default();
-    let mut feeds = Vec::new();
-    for opened in sources {
-        let feed = Feed::new(opened, &plan, &builder.metrics, &ask, &recovered.watermarks);
-        if !recovered.finished {
-            feed.resolve(&recovered.positions, &ask, &mut starts).await?;
-        }
-        feeds.push(feed);
-    }
+    let (feeds, mut starts) = resolve(sources, &builder, &ask, &recovered).await?;
     messages.lock().append(&mut starts.messages);
 
     let commit_options = commit_options(&plan, &builder);
@@ -173,6 +156,25 @@ fn read_limits(asked: ReadLimits, epoch_bytes: u64) -> ReadLimits {
     ReadLimits { bytes: asked.bytes.min(share.max(64 << 10)), ..asked }
 }
 
+/// Where every source starts and ends.
+async fn resolve(
+    sources: Vec<OpenedSource>,
+    builder: &Builder,
+    ask: &Ask,
+    recovered: &Recovered,
+) -> Result<(Vec<Feed>, Starts)> {
+    let mut starts = Starts::default();
+    let mut feeds = Vec::new();
+    for opened in sources {
+        let feed = Feed::new(opened, &builder.plan, &builder.metrics, ask, &recovered.watermarks);
+        if !recovered.finished {
+            feed.resolve(&recovered.positions, ask, &mut starts).await?;
+        }
+        feeds.push(feed);
+    }
+    Ok((feeds, starts))
+}
+
 type Shapes = BTreeMap<usize, SinkShape>;
 
 async fn open_sinks(plan: &Plan, opener: &dyn Opener) -> Result<(Sinks, Shapes, Option<LetterBox>)> {
@@ -212,8 +214,21 @@ fn open_options(builder: &Builder, options: &JobOptions, header: crate::store::J
     }
 }
 
-fn notes(recovered: &Recovered) -> Vec<String> {
+/// Opens the directory. Where flags would make it forget something, the fences are judged first: a
+/// start that a target refuses changes nothing.
+async fn open_store(options: &JobOptions, open: OpenOptions, sinks: &Sinks) -> Result<(Store, Recovered)> {
+    if options.drops_something() {
+        let histories = Store::preview(options.storage.as_ref(), &open)?;
+        foresee(&options.name, &histories, sinks, CommitOptions::default().patience).await?;
+    }
+    Store::open(options.storage.clone(), options.clock.clone(), open)
+}
+
+fn notes(recovered: &Recovered, options: &JobOptions) -> Vec<String> {
     let mut out = recovered.notes.clone();
+    if options.from.is_some() && recovered.epoch.is_some() && !recovered.positions.is_empty() {
+        out.push("--from is not used: the job goes on where it stopped; --fresh-state starts it anew".into());
+    }
     for sink in &recovered.removed_sinks {
         out.push(format!(
             "sink {sink} is no longer in the job: what was decided for it has been applied first, unless dropped"

@@ -12,11 +12,11 @@ use tokio::sync::watch;
 
 use super::api::{OpenOptions, Recovered};
 use super::cache::RowCache;
+use super::decision::LaneKey;
 use super::fold::BASE_PREFIX;
 use super::health::{Health, store_error};
 use super::inner::{Inner, Pending};
 use super::journal::{self, Journal};
-use super::decision::LaneKey;
 use super::lanes::{History, history_of};
 use super::ledger::Ledger;
 use super::reconcile::{Changes, reconcile};
@@ -88,7 +88,8 @@ pub fn preview(storage: &dyn Storage, options: &OpenOptions) -> Result<BTreeMap<
     let loaded = journal::load(storage, &options.dir).map_err(place)?;
     let Some(before) = loaded.ledger else { return Ok(BTreeMap::new()) };
     let (ledger, _) = reconcile(Some(before), options, random_id()?, random_id()?).map_err(place)?;
-    let lanes = ledger.sinks.iter().flat_map(|(id, s)| s.lanes.keys().map(|lane| LaneKey { sink: id.clone(), lane: *lane }));
+    let lanes =
+        ledger.sinks.iter().flat_map(|(id, s)| s.lanes.keys().map(|lane| LaneKey { sink: id.clone(), lane: *lane }));
     lanes.map(|key| history_of(&ledger, &key).map(|h| (key, h))).collect()
 }
 
