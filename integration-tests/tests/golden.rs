@@ -1,4 +1,5 @@
 //! The education jobs in modern Flink spelling beside what Apache Flink 1.20 made of the same input.
+#![allow(clippy::unwrap_used, reason = "a test")]
 
 use std::collections::BTreeMap;
 use std::io::Read;

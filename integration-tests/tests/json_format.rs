@@ -1,4 +1,5 @@
 //! The json format beside Flink's, record by record, strict and with ignore-parse-errors.
+#![allow(clippy::unwrap_used, reason = "a test")]
 
 use std::sync::Arc;
 

@@ -98,7 +98,7 @@ fn a_target_that_is_deleted_under_a_running_job_stops_it() {
     delete_table(data, "totals");
     feed(data, 500..1000);
     let out = running.wait(Duration::from_secs(20));
-    let said = format!("{}", out.stderr);
+    let said = &out.stderr;
     assert!(out.status.code().is_some_and(|c| c == 2 || c == 3), "{:?} {said}", out.status);
     assert!(said.contains("totals") && said.contains("deleted or replaced"), "{said}");
 }
