@@ -68,6 +68,25 @@ async fn lateness_does_not_depend_on_the_size_of_batches() {
     assert_eq!(seen[0], seen[2]);
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_empty_partition_does_not_decide_what_is_late() {
+    for _ in 0..8 {
+        let (world, topic, target) = world(2);
+        for t in [100, 5_000, 200] {
+            push(&topic, 0, 1, t);
+        }
+        let dir = tempfile::tempdir().unwrap();
+        let options = JobOptions {
+            tasks: Some(2),
+            until: Some(Bound::Latest),
+            ..JobOptions::new("job", dir.path(), Arc::new(SystemClock))
+        };
+        let job = Job::start(plan(100, None), world, options).await.unwrap();
+        assert_eq!(job.wait().await.unwrap().progress.late, 1);
+        assert_eq!(target.rows().len(), 2);
+    }
+}
+
 async fn until(what: &str, mut done: impl FnMut() -> bool) {
     for _ in 0..2000 {
         if done() {
