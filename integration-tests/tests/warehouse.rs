@@ -1,5 +1,6 @@
 //! The education warehouse, run by the program, beside the same results computed here from the
 //! generated messages with plain maps: no decoder, operator or sink of the engine takes part.
+#![allow(clippy::unwrap_used, clippy::type_complexity, reason = "a test")]
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
