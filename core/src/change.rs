@@ -104,8 +104,10 @@ impl ChangeBatch {
         let options = arrow_array::RecordBatchOptions::new().with_row_count(Some(indices.len()));
         let rows = RecordBatch::try_new_with_options(self.rows.schema(), columns, &options)
             .map_err(|e| Error::internal(format!("take: {e}")))?;
-        let kinds =
-            self.kinds.as_ref().map(|k| Int8Array::from_iter_values(indices.values().iter().map(|i| k.value(*i as usize))));
+        let kinds = self
+            .kinds
+            .as_ref()
+            .map(|k| Int8Array::from_iter_values(indices.values().iter().map(|i| k.value(*i as usize))));
         Ok(ChangeBatch { rows, kinds })
     }
 }

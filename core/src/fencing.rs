@@ -73,7 +73,10 @@ mod tests {
     fn every_relation_of_fence_and_unit() {
         let at = |p, e, d| fence("me", p, e, d);
         assert!(matches!(check_apply(None, &unit(0, 5, 1, 7)), Err(CommitOutcome::Lost(_))));
-        assert!(matches!(check_apply(Some(&fence("other", 0, 0, 0)), &unit(0, 5, 1, 7)), Err(CommitOutcome::Replaced(_))));
+        assert!(matches!(
+            check_apply(Some(&fence("other", 0, 0, 0)), &unit(0, 5, 1, 7)),
+            Err(CommitOutcome::Replaced(_))
+        ));
         assert_eq!(check_apply(Some(&at(0, 0, 0)), &unit(0, 5, 1, 7)), Ok(()));
         assert_eq!(check_apply(Some(&at(5, 1, 7)), &unit(0, 5, 1, 7)), Err(CommitOutcome::AlreadyCommitted));
         assert!(matches!(check_apply(Some(&at(5, 1, 8)), &unit(0, 5, 1, 7)), Err(CommitOutcome::Lost(_))));

@@ -1,4 +1,5 @@
 //! Exactly once, proven by killing the program and counting every row at the targets.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::type_complexity, reason = "tests")]
 
 use std::path::Path;
 use std::time::Duration;

@@ -1,5 +1,6 @@
 //! `tidegate check` on broken files: every mistake gets a message that names the thing, the place and
 //! what to do.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::type_complexity, reason = "tests")]
 
 use std::fmt::Write as _;
 
