@@ -131,7 +131,7 @@ fn b_student_operations() {
     });
 }
 
-/// What Flink gave, with lines put right that it has wrong on purpose of nobody: what stands in
+/// What Flink gave, with the lines put right that it has wrong, as listed in
 /// `docs/flink-differences.md`. Every correction must still have something to correct.
 fn corrected(want: Vec<String>, corrections: &[(&str, Option<&str>)]) -> Vec<String> {
     let mut want = want;
