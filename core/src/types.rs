@@ -65,11 +65,11 @@ pub enum SqlType {
     IntervalYearMonth,
     /// INTERVAL DAY TO SECOND, in milliseconds
     IntervalDayTime,
-    /// ARRAY<element>
+    /// `ARRAY<element>`
     Array(Box<DataType>),
-    /// MAP<key, value>
+    /// `MAP<key, value>`
     Map(Box<DataType>, Box<DataType>),
-    /// ROW<…>
+    /// `ROW<…>`
     Row(Vec<Column>),
 }
 
