@@ -20,9 +20,9 @@ fn a_hundred_epochs_worth_of_input_at_a_small_limit() {
         wide::feed(data, from..(from + 20_000).min(rows), 1000);
     }
     let out = wide::job(data, NEVER, "1mb", "64mb").bounded().run().ok();
-    // Each row goes into two sinks; compression halves random hexadecimal digits.
+    // Rows go into two sinks, and sources read on while a barrier is under way: epochs end late, but they end.
     let epochs = epochs(&out.stderr);
-    assert!(epochs >= megabytes / 2, "{epochs} epochs for {megabytes} MB: {}", out.stderr);
+    assert!(epochs >= megabytes / 4, "{epochs} epochs for {megabytes} MB: {}", out.stderr);
     wide::check(data, rows, 1000);
 }
 
