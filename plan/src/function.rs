@@ -85,7 +85,7 @@ pub enum Function {
     Lower,
     /// TRIM(side, characters, text): args text, characters.
     Trim(TrimSide),
-    /// SUBSTRING(text, from, [length]), characters from 1, negative counts from the end.
+    /// `SUBSTRING(text, from[, length])`, characters from 1, negative counts from the end.
     Substring,
     /// CHAR_LENGTH in characters
     CharLength,
@@ -153,7 +153,7 @@ pub enum Function {
     // ---- conditions
     /// COALESCE, IFNULL
     Coalesce,
-    /// IS [NOT] DISTINCT FROM
+    /// `IS [NOT] DISTINCT FROM`
     IsDistinctFrom {
         /// IS NOT DISTINCT FROM
         negated: bool,

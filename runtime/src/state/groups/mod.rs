@@ -141,7 +141,7 @@ impl Groups {
         }
         Ok(())
     }
-    /// The same for rows encoded in [`Form::Key`], all or the selected ones.
+    /// The same for rows encoded in the key form, all or the selected ones.
     pub fn intern_encoded(
         &mut self,
         rows: &EncodedRows,
