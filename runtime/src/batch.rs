@@ -49,7 +49,10 @@ impl Batch {
     pub fn take(&self, indices: &UInt32Array) -> Result<Batch> {
         Ok(Batch {
             change: self.change.take(indices)?,
-            marks: self.marks.as_ref().map(|m| Int64Array::from_iter_values(indices.values().iter().map(|i| m.value(*i as usize)))),
+            marks: self
+                .marks
+                .as_ref()
+                .map(|m| Int64Array::from_iter_values(indices.values().iter().map(|i| m.value(*i as usize)))),
             origin: self.origin.as_ref().map(|o| o.take(indices)),
         })
     }

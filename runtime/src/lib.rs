@@ -1,14 +1,14 @@
 //! Runs a plan: operators, state, epochs, the log, commits and recovery.
 
 pub mod batch;
+pub mod commit;
 pub mod exec;
 pub mod expr;
+pub mod failpoint;
 pub mod hash;
 pub mod job;
 pub mod metrics;
 pub mod operator;
 pub mod ops;
 pub mod state;
-pub mod commit;
-pub mod failpoint;
 pub mod store;

@@ -110,7 +110,8 @@ impl<'a> Chunk<'a> {
             let (value, data) = reader.place(&self.raw.data, row, *slot);
             let plain = matches!(value.kind, Kind::Int | Kind::Text) && field.plain_digits && !reader.slow[row];
             if plain
-                && let Some(n) = digits_at(data, value.start as usize, value.end as usize).filter(|n| field.in_range(*n))
+                && let Some(n) =
+                    digits_at(data, value.start as usize, value.end as usize).filter(|n| field.in_range(*n))
             {
                 return Ok(Some(n));
             }

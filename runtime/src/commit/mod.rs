@@ -18,10 +18,10 @@ mod plain;
 pub mod progress;
 pub mod protocol;
 pub mod start;
-mod two_phase;
-pub mod verify;
 #[cfg(test)]
 mod tests;
+mod two_phase;
+pub mod verify;
 
 pub use committer::{CommitOptions, Committers, OnReject, start_committers};
 pub use progress::{Progress, SinkProgress};

@@ -195,12 +195,16 @@ impl GroupAggregate {
     ) -> Result<Vec<ArrayRef>> {
         let n = touched.groups.len() as u32;
         let indices = rows.indices();
-        let first_rows = indices.values().iter().map(|i| touched.rows[if *i < n { *i } else { *i - n } as usize]).collect();
+        let first_rows =
+            indices.values().iter().map(|i| touched.rows[if *i < n { *i } else { *i - n } as usize]).collect();
         let mut columns =
             self.keys.iter().map(|k| take(&part.columns[*k], &first_rows)).collect::<Result<Vec<ArrayRef>>>()?;
         if with_old {
-            let places: Vec<(usize, usize)> =
-                indices.values().iter().map(|i| if *i < n { (0, *i as usize) } else { (1, (*i - n) as usize) }).collect();
+            let places: Vec<(usize, usize)> = indices
+                .values()
+                .iter()
+                .map(|i| if *i < n { (0, *i as usize) } else { (1, (*i - n) as usize) })
+                .collect();
             for (old, new) in old.iter().zip(new) {
                 columns.push(interleave(old, new, &places)?);
             }

@@ -40,10 +40,10 @@ mod recovered;
 pub mod reference;
 pub mod segment;
 pub mod storage;
-mod tuning;
-pub mod units;
 #[cfg(test)]
 pub(crate) mod tests;
+mod tuning;
+pub mod units;
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;

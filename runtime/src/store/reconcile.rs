@@ -110,7 +110,9 @@ fn tell_changes(ledger: &Ledger, options: &OpenOptions, changes: &mut Changes) {
     let known = |o: &&OperatorInfo| ledger.header.operators.iter().any(|k| k.id == o.id);
     let new: Vec<&str> = options.header.operators.iter().filter(|o| !known(o)).map(OperatorInfo::name).collect();
     let empty = if new.is_empty() { String::new() } else { format!(", with empty state: {}", new.join(", ")) };
-    changes.notes.push(format!("the job has changed since its last run: what is new in it starts at the current positions{empty}"));
+    changes.notes.push(format!(
+        "the job has changed since its last run: what is new in it starts at the current positions{empty}"
+    ));
 }
 
 fn drop_operators(ledger: &mut Ledger, options: &OpenOptions, changes: &mut Changes) -> Result<()> {
@@ -121,7 +123,9 @@ fn drop_operators(ledger: &mut Ledger, options: &OpenOptions, changes: &mut Chan
         let now = options.header.operators.iter().find(|o| o.id == *id);
         match now {
             None => gone.push((id.clone(), name(id), "is no longer in the plan")),
-            Some(now) if before.is_some_and(|b| !b.keeps_the_same(now)) => gone.push((id.clone(), name(id), "keeps other columns now")),
+            Some(now) if before.is_some_and(|b| !b.keeps_the_same(now)) => {
+                gone.push((id.clone(), name(id), "keeps other columns now"))
+            }
             Some(_) => {}
         }
     }

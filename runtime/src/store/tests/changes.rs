@@ -34,7 +34,10 @@ fn what_would_mix_up_state_is_refused_and_named() {
     let text = refused(dir.path(), |o| o.job = "other".to_owned());
     assert!(text.contains("belongs to job 'job'"), "{text}");
     let text = refused(dir.path(), |o| o.header.operators.clear());
-    assert!(text.contains("GroupAggregate(k) is no longer in the plan") && text.contains("--allow-dropped-state"), "{text}");
+    assert!(
+        text.contains("GroupAggregate(k) is no longer in the plan") && text.contains("--allow-dropped-state"),
+        "{text}"
+    );
     let text = refused(dir.path(), |o| o.header.operators[0].schema = "other".to_owned());
     assert!(text.contains("keeps other columns now"), "{text}");
     // None of the refusals has changed anything.
