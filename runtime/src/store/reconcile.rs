@@ -124,7 +124,7 @@ fn drop_operators(ledger: &mut Ledger, options: &OpenOptions, changes: &mut Chan
         match now {
             None => gone.push((id.clone(), name(id), "is no longer in the plan")),
             Some(now) if before.is_some_and(|b| !b.keeps_the_same(now)) => {
-                gone.push((id.clone(), name(id), "keeps other columns now"))
+                gone.push((id.clone(), name(id), "keeps other columns now"));
             }
             Some(_) => {}
         }
