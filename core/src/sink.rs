@@ -197,6 +197,10 @@ pub enum SinkLevel {
 }
 
 impl SinkLevel {
+    /// Whether a crash can neither lose nor repeat a row at the target, whatever its keys.
+    pub fn is_exactly_once(&self) -> bool {
+        matches!(self, SinkLevel::Fenced(_) | SinkLevel::TwoPhase(_))
+    }
     /// The promise in words, for `explain`.
     pub fn guarantee(&self) -> &'static str {
         match self {

@@ -176,6 +176,25 @@ fn deep_nesting_is_an_error_not_a_crash() {
 }
 
 #[test]
+fn less_than_the_required_guarantee_is_an_error() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("require.sql");
+    let run = |connector: &str| {
+        let sql = format!(
+            "SET 'tidegate.require' = 'exactly-once';
+CREATE TABLE g (id BIGINT) WITH ('connector' = 'datagen', 'number-of-rows' = '3');
+CREATE TABLE t (id BIGINT) WITH ({connector});
+INSERT INTO t SELECT id FROM g;"
+        );
+        std::fs::write(&file, sql).unwrap();
+        Tidegate::job(&file, &dir.path().join("data")).args("--fresh-state").run()
+    };
+    let said = run("'connector' = 'print'").fails_with(2);
+    assert!(said.contains("table t") && said.contains("at least once") && said.contains("help:"), "{said}");
+    run("'connector' = 'jdbc', 'url' = 'jdbc:mysql://h/db', 'table-name' = 't'").ok();
+}
+
+#[test]
 fn secrets_are_never_shown() {
     let dir = tempfile::tempdir().unwrap();
     let file = dir.path().join("secret.sql");

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use parking_lot::Mutex;
 use tidegate_core::registry::Opener;
+use tidegate_core::sink::OpenSink;
 use tidegate_core::{Error, Result};
 use tidegate_plan::{Op, Plan};
 use tokio::sync::mpsc::UnboundedReceiver;
@@ -184,6 +185,9 @@ async fn open_sinks(plan: &Plan, opener: &dyn Opener) -> Result<(Sinks, Shapes, 
         let Op::Sink(sink) = &plan.nodes[*id].op else { continue };
         let table = plan.tables.get(sink.table).ok_or_else(|| Error::internal("a sink without table"))?;
         let opened = open_sink(opener, table).await?;
+        if plan.settings.require_exactly_once && !opened.level.is_exactly_once() {
+            return Err(promises_less(&table.spec.name, &opened));
+        }
         shapes.insert(*id, SinkShape { input: opened.input, discard: is_discard(&opened) });
         sinks.insert(sink.sink_id.clone(), opened);
     }
@@ -196,6 +200,15 @@ async fn open_sinks(plan: &Plan, opener: &dyn Opener) -> Result<(Sinks, Shapes, 
     let shape = sinks.get(&sink).map(|s| SinkShape { input: s.input, discard: is_discard(s) });
     let letters = shape.map(|shape| LetterBox { node, sink, columns, shape });
     Ok((sinks, shapes, letters))
+}
+
+/// `tidegate.require = exactly-once`, judged before anything is claimed or read.
+fn promises_less(table: &str, sink: &OpenSink) -> Error {
+    Error::user(format!(
+        "table {table} promises no more than '{}', and tidegate.require asks for exactly-once",
+        sink.level.guarantee()
+    ))
+    .help("write to another target, or SET 'tidegate.require' = 'at-least-once'")
 }
 
 fn open_options(builder: &Builder, options: &JobOptions, header: crate::store::JobHeader) -> OpenOptions {
