@@ -3,6 +3,8 @@
 //! Event time rises with the sequence number at 2,000 messages a second of event time, with bounded
 //! disorder; see each generator.
 
+use tidegate_formats::text::timestamp::write_timestamp;
+
 /// 2020-08-27 00:00:00 UTC in ms.
 pub const START_MS: i64 = 1_598_486_400_000;
 const PER_SECOND: i64 = 2000;
@@ -57,18 +59,9 @@ impl Random {
 
 /// `yyyy-MM-dd HH:mm:ss` in UTC.
 fn clock(ms: i64) -> String {
-    let seconds = ms.div_euclid(1000);
-    let (days, rest) = (seconds.div_euclid(86_400), seconds.rem_euclid(86_400));
-    // Civil date from days, after Howard Hinnant's public-domain algorithm.
-    let z = days + 719_468;
-    let era = z.div_euclid(146_097);
-    let doe = z.rem_euclid(146_097);
-    let yoe = (doe - doe / 1460 + doe / 36_524 - doe / 146_096) / 365;
-    let doy = doe - (365 * yoe + yoe / 4 - yoe / 100);
-    let mp = (5 * doy + 2) / 153;
-    let (day, month) = (doy - (153 * mp + 2) / 5 + 1, if mp < 10 { mp + 3 } else { mp - 9 });
-    let year = yoe + era * 400 + i64::from(month <= 2);
-    format!("{year:04}-{month:02}-{day:02} {:02}:{:02}:{:02}", rest / 3600, rest / 60 % 60, rest % 60)
+    let mut out = String::with_capacity(19);
+    write_timestamp(&mut out, ms * 1000, 0);
+    out
 }
 
 /// target id, target type, action, sub action

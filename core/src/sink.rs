@@ -7,7 +7,6 @@
 //! ```
 //! Nothing reaches a sink before it has been decided, except at [`SinkLevel::Discard`].
 
-use std::collections::BTreeMap;
 use std::fmt;
 use std::time::Duration;
 
@@ -235,9 +234,6 @@ pub struct OpenSink {
     /// under a persisted fence, the target was made anew.
     pub identity: String,
 }
-
-/// Collects per-row rejections without losing any.
-pub type Rejections = BTreeMap<u64, String>;
 
 /// Turns an error of a send whose fate is clear into an outcome: retriable ones ask for another try.
 pub fn outcome_of(error: &Error) -> CommitOutcome {

@@ -1,37 +1,23 @@
-//! Dates, times, timestamps and decimals as text and back.
+//! Dates, times, timestamps and decimals as the text that tables keep, and back. The calendar is that
+//! of `tidegate_formats::text`.
+
+use tidegate_formats::text::calendar::{self, Date};
 
 const DAY: i64 = 86_400_000_000;
-
-/// Year, month, day of days since 1970-01-01 (proleptic Gregorian).
-fn civil(days: i64) -> (i64, i64, i64) {
-    // Counted from 0000-03-01, so that leap days end a year.
-    let z = days + 719_468;
-    let era = z.div_euclid(146_097);
-    let doe = z.rem_euclid(146_097);
-    let yoe = (doe - doe / 1460 + doe / 36_524 - doe / 146_096) / 365;
-    let doy = doe - (365 * yoe + yoe / 4 - yoe / 100);
-    let mp = (5 * doy + 2) / 153;
-    let month = if mp < 10 { mp + 3 } else { mp - 9 };
-    let year = yoe + era * 400 + i64::from(month <= 2);
-    (year, month, doy - (153 * mp + 2) / 5 + 1)
-}
 
 fn days(year: i64, month: i64, day: i64) -> Option<i64> {
     if !(1..=12).contains(&month) || !(1..=31).contains(&day) {
         return None;
     }
-    let y = year - i64::from(month <= 2);
-    let yoe = y.rem_euclid(400);
-    let mp = (month + 9) % 12;
-    let doe = yoe * 365 + yoe / 4 - yoe / 100 + (153 * mp + 2) / 5 + day - 1;
-    let n = y.div_euclid(400) * 146_097 + doe - 719_468;
-    (civil(n) == (year, month, day)).then_some(n)
+    let n = calendar::days_of(year, month, day);
+    // 31 April would carry over into May.
+    (i64::from(calendar::date_of(n).day) == day).then_some(n)
 }
 
 /// `2020-08-27`
 pub(crate) fn date(days: i64) -> String {
-    let (y, m, d) = civil(days);
-    format!("{y:04}-{m:02}-{d:02}")
+    let Date { year, month, day } = calendar::date_of(days);
+    format!("{year:04}-{month:02}-{day:02}")
 }
 
 /// `08:00:00`, with `.123` or `.123456` where there is a fraction.
@@ -77,17 +63,6 @@ pub(crate) fn parse_timestamp(text: &str) -> Option<i64> {
     Some(parse_date(day)? * DAY + parse_time(clock)?)
 }
 
-/// The digits of an unscaled decimal.
-pub(crate) fn decimal(unscaled: i128, scale: u32) -> String {
-    if scale == 0 {
-        return unscaled.to_string();
-    }
-    let ten = 10_u128.pow(scale);
-    let (whole, part) = (unscaled.unsigned_abs() / ten, unscaled.unsigned_abs() % ten);
-    let sign = if unscaled < 0 { "-" } else { "" };
-    format!("{sign}{whole}.{part:0width$}", width = scale as usize)
-}
-
 /// The unscaled value of a decimal text at a scale; further digits must be zeros.
 pub(crate) fn parse_decimal(text: &str, scale: u32) -> Option<i128> {
     let (sign, digits) = text.strip_prefix('-').map_or((1, text), |t| (-1, t));
@@ -104,6 +79,7 @@ pub(crate) fn parse_decimal(text: &str, scale: u32) -> Option<i128> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use tidegate_formats::text::decimal::decimal_to_string;
 
     #[test]
     fn timestamps_round_trip() {
@@ -129,7 +105,7 @@ mod tests {
         for (n, scale, text) in
             [(-5, 2, "-0.05"), (12345, 2, "123.45"), (7, 0, "7"), (i128::from(i64::MAX), 4, "922337203685477.5807")]
         {
-            assert_eq!(decimal(n, scale), text);
+            assert_eq!(decimal_to_string(n, scale as u8), text);
             assert_eq!(parse_decimal(text, scale), Some(n));
         }
         assert_eq!(parse_decimal("1.50", 1), Some(15));

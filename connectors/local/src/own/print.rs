@@ -19,6 +19,7 @@ use tidegate_core::registry::{Connector, Descriptor};
 use tidegate_core::sink::{OpenSink, Scope, Sink, SinkInput, SinkLevel};
 use tidegate_core::table::{BoundTable, Resource, SinkChanges, TableBinding, TableSpec};
 use tidegate_core::{Column, Error, Result, SqlType};
+use tidegate_formats::text::decimal::decimal_to_string;
 
 use super::option;
 use crate::text;
@@ -156,7 +157,7 @@ fn value(out: &mut String, ty: &SqlType, column: &ArrayRef, i: usize) {
             write!(out, "{}", java_float(d, &format!("{d:?}"), &format!("{d:e}")))
         }
         SqlType::Decimal(_, s) => {
-            write!(out, "{}", text::decimal(column.as_primitive::<Decimal128Type>().value(i), u32::from(*s)))
+            write!(out, "{}", decimal_to_string(column.as_primitive::<Decimal128Type>().value(i), *s))
         }
         SqlType::Char(_) | SqlType::VarChar(_) => write!(out, "{}", column.as_string::<i32>().value(i)),
         SqlType::Binary(_) | SqlType::VarBinary(_) => {

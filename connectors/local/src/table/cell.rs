@@ -11,6 +11,7 @@ use arrow_array::types::{
 use arrow_array::{Array, ArrayRef, NullArray};
 use rusqlite::types::{ToSqlOutput, Value, ValueRef};
 use tidegate_core::{Error, Result, SqlType};
+use tidegate_formats::text::decimal::decimal_to_string;
 
 use super::nested;
 use crate::text;
@@ -38,7 +39,7 @@ pub(super) fn get<'a>(column: &'a dyn Array, ty: &SqlType, i: usize) -> ToSqlOut
         }
         SqlType::Double => real(column.as_primitive::<Float64Type>().value(i)),
         SqlType::Decimal(_, scale) => {
-            text_of(text::decimal(column.as_primitive::<Decimal128Type>().value(i), u32::from(*scale)))
+            text_of(decimal_to_string(column.as_primitive::<Decimal128Type>().value(i), *scale))
         }
         SqlType::Char(_) | SqlType::VarChar(_) => {
             ToSqlOutput::Borrowed(ValueRef::Text(column.as_string::<i32>().value(i).as_bytes()))
