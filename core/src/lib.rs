@@ -8,6 +8,7 @@ pub mod change;
 pub mod clock;
 pub mod dialect;
 pub mod error;
+pub mod failpoint;
 pub mod fencing;
 pub mod format_options;
 pub mod lookup;

@@ -50,7 +50,19 @@ impl fmt::Display for Secret {
 /// Whether the value of an option of this name must not be shown.
 pub fn is_secret_name(name: &str) -> bool {
     let n = name.to_ascii_lowercase();
-    ["password", "secret", "accesskey", "access-key", "jaas", "token", "credential"].iter().any(|s| n.contains(s))
+    const MARKS: [&str; 10] = [
+        "password",
+        "secret",
+        "accesskey",
+        "access-key",
+        "jaas",
+        "token",
+        "credential",
+        "keystore.key",
+        "key.pem",
+        "extraconfig",
+    ];
+    MARKS.iter().any(|s| n.contains(s))
 }
 
 /// What a connector says about one option, for `check`, help and docs.
@@ -313,7 +325,11 @@ mod tests {
     fn secrets_never_print() {
         assert_eq!(format!("{:?} {}", Secret::new("hunter2"), Secret::new("hunter2")), "*** ***");
         assert!(
-            is_secret_name("properties.sasl.jaas.config") && is_secret_name("passWord") && !is_secret_name("topic")
+            is_secret_name("properties.sasl.jaas.config")
+                && is_secret_name("passWord")
+                && !is_secret_name("topic")
+                && is_secret_name("properties.ssl.keystore.key")
+                && is_secret_name("extraConfig")
         );
     }
 }

@@ -28,6 +28,17 @@ pub struct RawRecord {
     pub offset: i64,
     /// Milliseconds since the epoch; -1 where unknown.
     pub timestamp: i64,
+    /// What a broker says besides.
+    pub broker: BrokerFacts,
+}
+
+/// What only a broker knows of a record.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct BrokerFacts {
+    /// The timestamp is the broker's own (LogAppendTime), not the producer's.
+    pub log_append_time: bool,
+    /// The epoch of the partition's leader that wrote it.
+    pub leader_epoch: Option<i32>,
 }
 
 /// Messages of one partition, in offset order, in one shared buffer of less than 4 GiB.

@@ -160,6 +160,8 @@ pub enum Metadata {
     LeaderEpoch,
     /// MAP<STRING, BYTES>
     Headers,
+    /// BYTES, NULL where there is none
+    Key,
 }
 
 /// A filter that a decoder can evaluate on single fields; kept rows are those for which it is TRUE.

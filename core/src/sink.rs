@@ -147,11 +147,26 @@ pub trait FencedSink: Send + Sync {
     /// [`CommitOutcome::AlreadyCommitted`]. Another incarnation: [`CommitOutcome::Replaced`].
     async fn apply(&self, unit: &ApplyUnit) -> CommitOutcome;
 
+    /// How large units should be; asked before each. `None`: the runtime's own limits. A target whose
+    /// transactions may outlast a time-out asks for smaller ones when it is slow.
+    fn unit_size(&self) -> Option<UnitSize> {
+        None
+    }
+
     /// Forgets the fence of a lane that was removed from the job and has been drained.
     ///
     /// # Errors
     /// Where the target cannot be reached.
     async fn retire(&self, scope: &Scope) -> Result<()>;
+}
+
+/// Limits of an apply unit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct UnitSize {
+    /// Most rows.
+    pub rows: u64,
+    /// Most bytes, about; a single larger row is a unit of its own.
+    pub bytes: u64,
 }
 
 /// For targets with a durable native prepare that outlives this process.

@@ -70,6 +70,16 @@ pub trait Source: Send + Sync {
     /// Where the bound cannot be answered.
     async fn bound(&self, split: &Split, bound: &Bound) -> Result<Option<Position>>;
 
+    /// Whether a stored position can no longer be read from, because the source has removed what comes
+    /// next or has been cut off. `None`: it can. The split's identity is still the stored one.
+    ///
+    /// # Errors
+    /// Where the source cannot be reached.
+    async fn lost(&self, split: &Split, position: &Position) -> Result<Option<LostRange>> {
+        let _ = (split, position);
+        Ok(None)
+    }
+
     /// Opens a split at a position made by `resolve` or a reader. Reading twice from one position
     /// gives the same records. With `end`, the reader answers [`Read::End`] on reaching it.
     ///
@@ -92,6 +102,17 @@ pub trait Source: Send + Sync {
     fn discovery_interval(&self) -> Option<Duration> {
         None
     }
+}
+
+/// The answer of [`Source::lost`]: what can no longer be read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LostRange {
+    /// In words: "offsets 5 to 9 have been removed, the oldest record is at 10".
+    pub what: String,
+    /// How many records that were never read; `None` where unknown.
+    pub records: Option<u64>,
+    /// Where reading can go on, for those who accept the loss.
+    pub resume: Position,
 }
 
 /// The answer of [`Source::resolve`].

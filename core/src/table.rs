@@ -111,6 +111,11 @@ pub struct TableBinding {
     pub null_keeps: bool,
     /// How a message sink chooses the partition.
     pub partitioner: Partitioner,
+    /// A missing topic is made: `Some(None)` with the system's default number of partitions,
+    /// `Some(Some(n))` with `n`. `None`: a missing topic is an error. Set from `tidegate.create-topics`.
+    pub create_topic: Option<Option<u32>>,
+    /// Whether writes are exactly once where the target can do that; otherwise at least once.
+    pub exactly_once: bool,
     /// A zone of the table's own (`timeZone`).
     pub time_zone: Option<String>,
     /// Lookup settings.
@@ -138,6 +143,8 @@ impl TableBinding {
             not_updated: Vec::new(),
             null_keeps: false,
             partitioner: Partitioner::ByKey,
+            create_topic: None,
+            exactly_once: true,
             time_zone: None,
             lookup: LookupOptions::default(),
             parallelism: None,

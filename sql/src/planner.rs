@@ -344,6 +344,7 @@ impl<'a> Planner<'a> {
             drop_nulls: self.settings.drop_nulls,
             materialize: self.settings.materialize,
             sink_ids: self.sink_ids(),
+            create_topics: self.settings.create_topics,
         };
         let mut plan = finish.plan().map_err(sorted)?;
         if let (Some(q), false) = (plan.query, columns.is_empty()) {

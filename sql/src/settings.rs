@@ -34,8 +34,8 @@ pub struct Settings {
     pub materialize: Materialize,
     /// `table.exec.source.cdc-events-duplicate`: normalise change sources by primary key.
     pub cdc_duplicates: bool,
-    /// `tidegate.create-topics`: create missing topics.
-    pub create_topics: bool,
+    /// `tidegate.create-topics`: create missing topics, with so many partitions where a number is given.
+    pub create_topics: Option<Option<u32>>,
     /// Keys that have no effect here, and the like.
     pub warnings: Vec<Warning>,
 }
@@ -84,7 +84,7 @@ impl Settings {
             drop_nulls: false,
             materialize: Materialize::Auto,
             cdc_duplicates: false,
-            create_topics: false,
+            create_topics: None,
             warnings: Vec::new(),
         }
     }
@@ -146,7 +146,7 @@ impl Settings {
             Effect::EpochBytes => self.plan.epoch_bytes = size(v)?,
             Effect::PendingBytes => self.plan.pending_bytes = size(v)?,
             Effect::LogRetention => self.plan.log_retention_ms = duration(v)?,
-            Effect::CreateTopics => self.create_topics = boolean(v)?,
+            Effect::CreateTopics => self.create_topics = create_topics(v)?,
             Effect::LegacyCast => self.legacy_cast = one_of(v, &["ENABLED", "DISABLED"])? == "ENABLED",
             Effect::NotNull => self.drop_nulls = one_of(v, &["DROP", "ERROR"])? == "DROP",
             Effect::CdcDuplicates => self.cdc_duplicates = boolean(v)?,
@@ -258,6 +258,18 @@ fn wrong(v: &str, what: &str) -> Error {
 
 fn boolean(v: &str) -> Result<bool> {
     bool::from_str(&v.to_ascii_lowercase()).map_err(|_| wrong(v, "true or false"))
+}
+
+/// `true`: with the cluster's default number of partitions; a number: with that many.
+fn create_topics(v: &str) -> Result<Option<Option<u32>>> {
+    match v.to_ascii_lowercase().as_str() {
+        "true" => Ok(Some(None)),
+        "false" => Ok(None),
+        n => match n.parse::<u32>() {
+            Ok(n) if n > 0 => Ok(Some(Some(n))),
+            _ => Err(wrong(v, "true, false or a number of partitions")),
+        },
+    }
 }
 
 fn duration(v: &str) -> Result<i64> {

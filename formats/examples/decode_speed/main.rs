@@ -42,7 +42,14 @@ fn batch(lines: &[&[u8]]) -> RawBatch {
         let start = data.len() as u32;
         data.extend_from_slice(line);
         let value = ByteRange { start, end: data.len() as u32 };
-        records.push(RawRecord { key: Some(key), value: Some(value), headers: None, offset: i as i64, timestamp: 0 });
+        records.push(RawRecord {
+            key: Some(key),
+            value: Some(value),
+            headers: None,
+            offset: i as i64,
+            timestamp: 0,
+            broker: tidegate_core::raw::BrokerFacts::default(),
+        });
     }
     RawBatch {
         topic: Arc::from("bench"),

@@ -76,7 +76,14 @@ pub(crate) fn batch(values: &[Option<&[u8]>]) -> RawBatch {
     for (i, value) in values.iter().enumerate() {
         let key = put(format!("k{i}").as_bytes(), &mut data);
         let value = value.and_then(|v| put(v, &mut data));
-        records.push(RawRecord { key, value, headers: None, offset: 100 + i as i64, timestamp: 5000 + i as i64 });
+        records.push(RawRecord {
+            key,
+            value,
+            headers: None,
+            offset: 100 + i as i64,
+            timestamp: 5000 + i as i64,
+            broker: tidegate_core::raw::BrokerFacts::default(),
+        });
     }
     RawBatch {
         topic: Arc::from("t"),

@@ -173,8 +173,11 @@ impl<'a> Chunk<'a> {
             Metadata::Offset => Scalar::Int(known.offset),
             Metadata::Timestamp if known.timestamp >= 0 => Scalar::Micros(known.timestamp.saturating_mul(1000)),
             Metadata::TimestampType if known.timestamp < 0 => Scalar::Text("NoTimestampType".to_owned()),
+            Metadata::TimestampType if known.broker.log_append_time => Scalar::Text("LogAppendTime".to_owned()),
             Metadata::TimestampType => Scalar::Text("CreateTime".to_owned()),
-            Metadata::Timestamp | Metadata::LeaderEpoch => Scalar::Null,
+            Metadata::Timestamp => Scalar::Null,
+            Metadata::LeaderEpoch => known.broker.leader_epoch.map_or(Scalar::Null, |e| Scalar::Int(i64::from(e))),
+            Metadata::Key => self.raw.key(record).map_or(Scalar::Null, |k| Scalar::Bytes(k.to_vec())),
             Metadata::Headers => return Datum::Headers(self.raw.headers(record)),
         })
     }

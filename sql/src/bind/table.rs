@@ -104,7 +104,8 @@ fn physical_source(table: &BoundTable, name: &str) -> FieldSource {
 }
 
 fn metadata(key: &str) -> Result<(Metadata, DataType)> {
-    const KEYS: [&str; 7] = ["topic", "partition", "offset", "timestamp", "timestamp-type", "leader-epoch", "headers"];
+    const KEYS: [&str; 8] =
+        ["topic", "partition", "offset", "timestamp", "timestamp-type", "leader-epoch", "headers", "key"];
     let not_null = |t: SqlType| t.not_null();
     Ok(match key {
         "topic" => (Metadata::Topic, not_null(SqlType::STRING)),
@@ -113,6 +114,7 @@ fn metadata(key: &str) -> Result<(Metadata, DataType)> {
         "timestamp" => (Metadata::Timestamp, not_null(SqlType::TimestampLtz(3))),
         "timestamp-type" => (Metadata::TimestampType, not_null(SqlType::STRING)),
         "leader-epoch" => (Metadata::LeaderEpoch, SqlType::Int.nullable()),
+        "key" => (Metadata::Key, SqlType::BYTES.nullable()),
         "headers" => {
             let map = SqlType::Map(Box::new(SqlType::STRING.not_null()), Box::new(SqlType::BYTES.nullable()));
             (Metadata::Headers, not_null(map))

@@ -21,6 +21,8 @@ pub(crate) struct Finish<'a> {
     pub materialize: Materialize,
     /// `tidegate.sink-id` by table name.
     pub sink_ids: Vec<(String, String)>,
+    /// `tidegate.create-topics`
+    pub create_topics: Option<Option<u32>>,
 }
 
 /// A sink and its INSERTs.
@@ -75,15 +77,18 @@ impl Finish<'_> {
             sinks.push(nodes.len());
             nodes.push(self.sink_node(t, &emitted));
         }
-        let plan = Plan {
-            tables: graph.tables.clone(),
-            nodes,
-            sinks,
-            query: self.query,
-            settings: self.settings,
-            warnings: vec![],
-        };
+        let plan =
+            Plan { tables: self.tables(), nodes, sinks, query: self.query, settings: self.settings, warnings: vec![] };
         Ok(plan)
+    }
+
+    /// The tables, with what settings say of all of them.
+    fn tables(&self) -> Vec<BoundTable> {
+        let mut tables = self.graph.tables.clone();
+        for table in &mut tables {
+            table.binding.create_topic = self.create_topics;
+        }
+        tables
     }
 
     fn target(&self, insert: &InsertRel) -> Target {
@@ -260,6 +265,9 @@ fn guarantee(table: &BoundTable, changes: SinkChanges, updating: bool) -> String
         _ => "rows are appended",
     };
     match table.binding.resource {
+        Resource::Log { .. } if !table.binding.exactly_once => {
+            format!("at least once, as the table asks: a crash may repeat rows; {how} (embedded: exactly once)")
+        }
         Resource::Log { .. } | Resource::Table { .. } => {
             format!(
                 "exactly once: decided in the job's log, applied with a fence; {how} (embedded; a server's level is shown at start)"

@@ -1,6 +1,6 @@
 //! The raw and csv formats, keys and metadata.
 
-use tidegate_core::raw::{ByteRange, encode_headers};
+use tidegate_core::raw::{BrokerFacts, ByteRange, encode_headers};
 use tidegate_core::scan::{FieldSource, Metadata, Root, ScanField};
 use tidegate_core::table::{CsvFormat, Format, JsonFormat, RawFormat};
 use tidegate_core::types::SqlType;
@@ -69,6 +69,9 @@ fn metadata_columns() {
             meta("o", SqlType::BigInt, Metadata::Offset),
             meta("ts", SqlType::TimestampLtz(3), Metadata::Timestamp),
             meta("h", headers, Metadata::Headers),
+            meta("tt", SqlType::STRING, Metadata::TimestampType),
+            meta("e", SqlType::Int, Metadata::LeaderEpoch),
+            meta("k", SqlType::BYTES, Metadata::Key),
         ],
     );
     let mut raw = batch(&[Some(b"x"), Some(b"y")]);
@@ -79,13 +82,15 @@ fn metadata_columns() {
     data.extend_from_slice(&encoded);
     raw.records[0].headers = Some(ByteRange { start, end: data.len() as u32 });
     raw.records[1].timestamp = -1;
+    raw.records[0].key = raw.records[0].value;
+    raw.records[0].broker = BrokerFacts { log_append_time: true, leader_epoch: Some(7) };
     raw.data = data.into();
     let decoded = table.decoder().decode(&raw).unwrap();
     assert_eq!(
         shown(&decoded.rows, &table.fields),
         [
-            r#"{"topic":"t","p":3,"o":100,"ts":"1970-01-01 00:00:05Z","h":{"b":null,"a":"Mg=="}}"#,
-            r#"{"topic":"t","p":3,"o":101,"h":{}}"#
+            r#"{"topic":"t","p":3,"o":100,"ts":"1970-01-01 00:00:05Z","h":{"b":null,"a":"Mg=="},"tt":"LogAppendTime","e":7,"k":"eA=="}"#,
+            r#"{"topic":"t","p":3,"o":101,"h":{},"tt":"NoTimestampType","k":"azE="}"#
         ]
     );
 }
