@@ -48,6 +48,8 @@ pub struct JobOptions {
     pub reset_fence: bool,
     /// `--drop-pending`
     pub drop_pending: bool,
+    /// `--skip-lost`
+    pub skip_lost: bool,
     /// Sources (`log:topic` or `table:name`) that other jobs of this run write: they end, at what is
     /// then there, when those jobs have committed their last epoch.
     pub upstream: BTreeMap<String, watch::Receiver<bool>>,
@@ -75,6 +77,7 @@ impl JobOptions {
             adopt: false,
             reset_fence: false,
             drop_pending: false,
+            skip_lost: false,
             upstream: BTreeMap::new(),
             clock,
             storage: Arc::new(FsStorage),

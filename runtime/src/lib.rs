@@ -4,7 +4,6 @@ pub mod batch;
 pub mod commit;
 pub mod exec;
 pub mod expr;
-pub mod failpoint;
 pub mod hash;
 pub mod job;
 pub mod metrics;

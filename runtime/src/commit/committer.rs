@@ -54,6 +54,9 @@ impl Default for CommitOptions {
     }
 }
 
+/// How long a stop waits for applies that are under way.
+const GRACE: Duration = Duration::from_secs(5);
+
 /// The running committers.
 pub struct Committers {
     store: Store,
@@ -112,13 +115,17 @@ impl Committers {
         failed.map_or(Ok(()), Err)
     }
 
-    /// Stops after the applies that are under way and makes the applied positions durable.
+    /// Stops after the applies that are under way, if they end soon, and makes the applied positions
+    /// durable. A call that is given up counts as unanswered; the next start reads what came of it.
     ///
     /// # Errors
     /// What stopped the committers before, or of the store.
     pub async fn shutdown(mut self) -> Result<()> {
         self.stop.send_replace(true);
-        while self.lanes.join_next().await.is_some() {}
+        let ended = async { while self.lanes.join_next().await.is_some() {} };
+        if tokio::time::timeout(GRACE, ended).await.is_err() {
+            self.lanes.shutdown().await;
+        }
         self.publisher.abort();
         // Waited for, so that the directory is free when this returns.
         let _ = (&mut self.publisher).await;

@@ -1,13 +1,12 @@
 //! Drives [`LaneMachine`] against a real sink: does what it says, tells it what came of it.
 
-use tidegate_core::Result;
 use tidegate_core::sink::{CommitOutcome, Fence, FencedSink};
+use tidegate_core::{Result, failpoint};
 
 use super::committer::OnReject;
 use super::lane::{Lane, Waited, by_position};
 use super::protocol::{Action, Event, Identity, LaneMachine};
 use super::verify::Verdict;
-use crate::failpoint;
 use crate::store::units::Cut;
 
 /// Runs a lane until it is stopped. `read` is the fence as read and judged at the start.

@@ -47,7 +47,14 @@ impl Lane {
     /// # Errors
     /// Of the store.
     pub async fn next_unit(&self, from: u64, cut: Cut) -> Result<Option<(Planned, Vec<ChangeBatch>)>> {
-        let limits = UnitLimits { rows: self.options.unit_rows, bytes: self.options.unit_bytes };
+        let asked = match &self.sink.level {
+            SinkLevel::Fenced(sink) => sink.unit_size(),
+            _ => None,
+        };
+        let limits = asked.map_or_else(
+            || UnitLimits { rows: self.options.unit_rows, bytes: self.options.unit_bytes },
+            |size| UnitLimits { rows: size.rows.max(1), bytes: size.bytes.max(1) },
+        );
         let key = self.key.clone();
         self.aside(move |store| {
             let Some(planned) = store.next_unit(&key, from, cut, limits)? else { return Ok(None) };
@@ -118,18 +125,18 @@ impl Lane {
 
     /// Just before rows are sent to a target.
     pub fn sending(&self) {
-        crate::failpoint::hit("apply.before");
+        tidegate_core::failpoint::hit("apply.before");
     }
 
     /// The target has answered; nothing knows yet.
     pub fn answered(&self) {
-        crate::failpoint::hit("apply.before_acknowledge");
+        tidegate_core::failpoint::hit("apply.before_acknowledge");
     }
 
     /// Notes an applied unit.
     pub fn acknowledge(&self, planned: &Planned) {
         self.board.applied(&self.key, planned.mark, self.delay(planned));
-        crate::failpoint::hit("apply.after");
+        tidegate_core::failpoint::hit("apply.after");
     }
 
     /// From the decision of a unit's newest rows to now, ms.

@@ -131,7 +131,7 @@ impl Refusal {
         let (what, help) = match self {
             Refusal::ForeignRun { run } => (
                 format!("the target is written by another job directory (run {run})"),
-                "give one of the two jobs another name or target, or stop the other for good and start this one with --adopt".to_owned(),
+                "give one of the two jobs another name (pipeline.name) or target, or its sinks names of their own there (sink.transactional-id-prefix); or stop the other for good and start this one with --adopt".to_owned(),
             ),
             Refusal::Beyond { fence, decided } => (
                 format!("the target has applied rows up to {fence}, this directory has decided {decided}: it is an older copy or a restored backup"),

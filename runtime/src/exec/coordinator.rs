@@ -6,8 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use tidegate_core::source::Source;
-use tidegate_core::split::{Position, Split};
+use tidegate_core::split::Split;
 use tidegate_core::{Error, Result};
 use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::sync::watch;
@@ -20,6 +19,7 @@ use super::control::{Ack, Control, Event};
 use super::dead_letters::{DeadLetters, Letter};
 use super::inbox::{Barrier, Then, torn_down};
 use super::sink::EpochLimit;
+use super::tell::Teller;
 
 /// Lines for a person, until somebody takes them.
 pub type Messages = Arc<parking_lot::Mutex<Vec<String>>>;
@@ -53,10 +53,8 @@ pub struct Coordinator {
     pub watermarks: BTreeMap<(String, String), i64>,
     /// Writes rows that targets refused.
     pub letters: Option<DeadLetters>,
-    /// Sources by id, told what has been applied.
-    pub told: BTreeMap<String, (Arc<dyn Source>, KnownSplits)>,
-    /// The epoch they were last told of.
-    pub told_epoch: Option<u64>,
+    /// Tells sources what has been applied.
+    pub teller: Arc<Teller>,
     /// The last decided epoch plus one, for progress.
     pub decided: Arc<AtomicU64>,
     /// For people.
@@ -201,29 +199,7 @@ impl Coordinator {
         if self.control.is_paused() && !self.store.over_pending_limit() {
             self.control.resume();
         }
-        if progress.applied_epoch > self.told_epoch {
-            self.told_epoch = progress.applied_epoch;
-            if let Some(positions) = progress.applied_epoch.and_then(|e| self.store.positions_at(e)) {
-                self.tell_sources(&positions);
-            }
-        }
+        self.teller.applied(progress.applied_epoch);
         Ok(())
-    }
-
-    fn tell_sources(&self, positions: &Positions) {
-        for (id, (source, splits)) in &self.told {
-            let splits = splits.lock();
-            let of_source: Vec<(Split, Position)> = positions
-                .iter()
-                .filter(|((source, _), _)| source == id)
-                .filter_map(|((_, split), saved)| Some((splits.get(split)?.clone(), saved.position.clone())))
-                .collect();
-            let (source, id) = (source.clone(), id.clone());
-            tokio::spawn(async move {
-                if let Err(e) = source.applied(&of_source).await {
-                    tracing::warn!("table {id}: the source was not told what has been applied: {e}");
-                }
-            });
-        }
     }
 }

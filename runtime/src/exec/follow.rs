@@ -3,8 +3,8 @@
 
 use std::time::Duration;
 
-use tidegate_core::Result;
 use tidegate_core::split::{Bound, StartMode};
+use tidegate_core::{Result, Retry};
 use tokio::sync::mpsc::UnboundedSender;
 use tokio::sync::watch;
 
@@ -46,7 +46,13 @@ impl Follow {
                 () = finished(&mut self.upstream) => true,
                 () = sleep(self.discovery) => false,
             };
-            self.discover().await?;
+            match self.discover().await {
+                // New splits can wait for a source that does not answer; its readers say so.
+                Err(e) if !ended && e.retry_advice() != Retry::Never => {
+                    tracing::info!("looking for new splits: {e}");
+                }
+                other => other?,
+            }
             if ended {
                 return self.end().await;
             }

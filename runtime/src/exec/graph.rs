@@ -6,7 +6,7 @@
 
 use std::collections::BTreeMap;
 
-use tidegate_plan::{NodeId, Op, Plan, Sink};
+use tidegate_plan::{Node, NodeId, Op, Plan, Sink};
 
 /// How rows find the task behind a cut.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -118,7 +118,7 @@ impl Cutter<'_> {
             return;
         }
         let routes: Vec<Option<Vec<Option<usize>>>> =
-            (0..node.inputs.len()).map(|input| required(&node.op, input)).collect();
+            (0..node.inputs.len()).map(|input| self.required(node, input)).collect();
         let first = self.stage_of[node.inputs[0]];
         let together = node.inputs.iter().all(|i| self.stage_of[*i] == first);
         let fits = node.inputs.iter().zip(&routes).all(|(i, r)| match r {
@@ -145,6 +145,15 @@ impl Cutter<'_> {
             self.new_stage(id, if single { 1 } else { self.tasks }, cuts);
         }
         self.by[id] = self.partitioning(id);
+    }
+
+    /// As [`required`]; but new rows alone may go to a sink from any task. Rows of one key from one
+    /// split are in one task as it is, and those of several splits have no order that could be kept.
+    fn required(&self, node: &Node, input: usize) -> Option<Vec<Option<usize>>> {
+        match &node.op {
+            Op::Sink(sink) if !sink.materialize && self.plan.nodes[node.inputs[input]].changes.is_append() => None,
+            op => required(op, input),
+        }
     }
 
     fn new_stage(&mut self, head: NodeId, tasks: u32, inputs: Vec<Cut>) {

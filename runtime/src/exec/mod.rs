@@ -36,6 +36,7 @@ pub mod spawn;
 pub mod split;
 pub mod start;
 pub mod task;
+pub mod tell;
 pub mod values;
 pub mod watermarks;
 

@@ -37,6 +37,8 @@ pub struct Ask {
     /// By `log:name` or `table:name`: turns true when the jobs that write it have committed their
     /// last epoch. Such a source ends where it then ends, whatever `until` says.
     pub upstream: BTreeMap<String, watch::Receiver<bool>>,
+    /// `--skip-lost`: records that are gone are passed over; otherwise they stop the start.
+    pub skip_lost: bool,
 }
 
 /// A source that has been opened.
@@ -90,15 +92,27 @@ pub async fn open_sources(
     Ok(out)
 }
 
+/// How long [`patiently`] goes on trying.
+const PATIENCE: Duration = Duration::from_secs(12);
+/// A call that takes this long has waited for an answer.
+const WAITED: Duration = Duration::from_millis(1500);
+
 /// Tries again for some seconds what is worth trying again: servers start together with the job.
 ///
 /// # Errors
 /// The last one.
 pub async fn patiently<T, F: Future<Output = Result<T>>>(call: impl Fn() -> F) -> Result<T> {
+    let started = tokio::time::Instant::now();
     let mut pause = Duration::from_millis(100);
     loop {
+        let called = tokio::time::Instant::now();
         match call().await {
-            Err(e) if e.retry_advice() != Retry::Never && pause < Duration::from_secs(6) => {
+            // A call that has waited itself has been patient enough.
+            Err(e)
+                if e.retry_advice() != Retry::Never
+                    && called.elapsed() < WAITED
+                    && started.elapsed() + pause < PATIENCE =>
+            {
                 tokio::time::sleep(pause).await;
                 pause *= 2;
             }
@@ -192,14 +206,13 @@ impl Feed {
             let place = || format!("table {id}, split {}", split.id);
             let key = (id.clone(), split.id.clone());
             let saved = match remembered.get(&key) {
-                Some(saved) if saved.identity != split.identity => {
-                    return Err(Error::user(
-                        "what was read before is gone: the topic or table has been deleted and made again",
-                    )
-                    .context(place())
-                    .help("--fresh-state starts anew with what is there now"));
-                }
-                Some(saved) => saved.clone(),
+                Some(saved) => match self.still_there(split, saved, ask, starts).await.context(place)? {
+                    None => saved.clone(),
+                    Some(resume) => {
+                        starts.changed = true;
+                        SavedPosition { position: resume, identity: split.identity.clone() }
+                    }
+                },
                 None => {
                     let mode = if known { StartMode::Earliest } else { self.start_mode(ask) };
                     let resolved = patiently(|| self.opened.source.resolve(split, &mode)).await.context(place)?;
@@ -214,8 +227,13 @@ impl Feed {
         if let Some(((_, split), _)) =
             remembered.iter().find(|((s, split), _)| s == id && !self.opened.splits.iter().any(|x| x.id == *split))
         {
-            return Err(Error::user(format!("split {split} of table {id} has been read before and is gone"))
-                .help("--fresh-state starts anew with what is there now"));
+            let gone = format!("split {split} of table {id} has been read before and is gone");
+            if !ask.skip_lost {
+                return Err(Error::user(gone)
+                    .help("--skip-lost goes on without it; --fresh-state starts anew with what is there now"));
+            }
+            starts.changed = true;
+            starts.messages.push(gone);
         }
         if skipped > 0 {
             let hint =
@@ -223,6 +241,40 @@ impl Feed {
             starts.messages.push(format!("table {id}: starting behind {skipped} existing records{hint}"));
         }
         Ok(())
+    }
+
+    /// Whether a stored position can be gone on from. `Some`: not, and the loss is accepted; go on here.
+    async fn still_there(
+        &self,
+        split: &Split,
+        saved: &SavedPosition,
+        ask: &Ask,
+        starts: &mut Starts,
+    ) -> Result<Option<Position>> {
+        let id = &self.opened.id;
+        let (what, records, resume) = if saved.identity == split.identity {
+            match patiently(|| self.opened.source.lost(split, &saved.position)).await? {
+                None => return Ok(None),
+                Some(lost) => (lost.what, lost.records, lost.resume),
+            }
+        } else {
+            let what = "the topic or table has been deleted and made again".to_owned();
+            let start = patiently(|| self.opened.source.resolve(split, &StartMode::Earliest)).await?;
+            (what, None, start.position)
+        };
+        if !ask.skip_lost {
+            return Err(Error::user(format!("what was to be read next, from {} on, is gone: {what}", saved.position))
+                .help(
+                    "--skip-lost goes on with the oldest record there is and keeps all state; --fresh-state starts anew \
+                     with what is there now",
+                ));
+        }
+        let count = records.map_or_else(String::new, |n| format!(" ({n} records)"));
+        starts.messages.push(format!(
+            "table {id}, split {}: lost from {} on{count}: {what}; going on from {resume}",
+            split.id, saved.position
+        ));
+        Ok(Some(resume))
     }
 
     async fn end(&self, split: &Split, key: &SplitKey, remembered: &Positions, starts: &mut Starts) -> Result<()> {

@@ -26,6 +26,7 @@ use crate::exec::sink::EpochLimit;
 use crate::exec::source::ReadLimits;
 use crate::exec::spawn::{Parts, Tasks};
 use crate::exec::start::{Ask, Feed, OpenedSource, Starts, open_sources};
+use crate::exec::tell::Teller;
 use crate::metrics::Progress;
 use crate::store::{EpochContents, OpenOptions, Recovered, Store};
 
@@ -60,8 +61,7 @@ pub(super) async fn launch(plan: Arc<Plan>, opener: Arc<dyn Opener>, options: Jo
     let messages: crate::exec::coordinator::Messages = Arc::default();
     messages.lock().extend(notes(&recovered, &options));
 
-    let ask = Ask { from: options.from.clone(), until: options.until.clone(), upstream: options.upstream.clone() };
-    let (feeds, mut starts) = resolve(sources, &builder, &ask, &recovered).await?;
+    let (feeds, mut starts) = resolve(sources, &builder, &asked(&options), &recovered).await?;
     messages.lock().append(&mut starts.messages);
 
     let commit_options = commit_options(&plan, &builder);
@@ -94,7 +94,9 @@ pub(super) async fn launch(plan: Arc<Plan>, opener: Arc<dyn Opener>, options: Jo
     });
     let (finish, finished) = watch::channel(false);
     let (done_sender, done) = watch::channel(None);
-    let end = End { committers, shared: shared.clone(), finish, patience: options.patience };
+    let listeners = feeds.iter().map(|f| (f.opened.id.clone(), (f.opened.source.clone(), f.known.clone()))).collect();
+    let teller = Arc::new(Teller::start(store.clone(), listeners));
+    let end = End { committers, shared: shared.clone(), finish, teller: teller.clone(), patience: options.patience };
     if recovered.finished {
         messages.lock().push(
             "all input has been read to its end before; what is decided is applied, --fresh-state starts anew".into(),
@@ -138,8 +140,7 @@ pub(super) async fn launch(plan: Arc<Plan>, opener: Arc<dyn Opener>, options: Jo
         positions: starts.positions,
         watermarks: recovered.watermarks,
         letters: builder.dead_letters(0, 1, u32::MAX)?,
-        told: feeds.iter().map(|f| (f.opened.id.clone(), (f.opened.source.clone(), f.known.clone()))).collect(),
-        told_epoch: None,
+        teller: teller.clone(),
         decided,
         messages,
     };
@@ -155,6 +156,15 @@ pub(super) async fn launch(plan: Arc<Plan>, opener: Arc<dyn Opener>, options: Jo
 fn read_limits(asked: ReadLimits, epoch_bytes: u64) -> ReadLimits {
     let share = usize::try_from(epoch_bytes / 8).unwrap_or(usize::MAX);
     ReadLimits { bytes: asked.bytes.min(share.max(64 << 10)), ..asked }
+}
+
+fn asked(options: &JobOptions) -> Ask {
+    Ask {
+        from: options.from.clone(),
+        until: options.until.clone(),
+        upstream: options.upstream.clone(),
+        skip_lost: options.skip_lost,
+    }
 }
 
 /// Where every source starts and ends.
@@ -272,6 +282,7 @@ struct End {
     committers: Committers,
     shared: Arc<Running>,
     finish: watch::Sender<bool>,
+    teller: Arc<Teller>,
     patience: Duration,
 }
 
@@ -329,6 +340,8 @@ impl End {
     }
 
     async fn close(self, applied: Option<Result<()>>, ended: bool) -> Result<Summary> {
+        self.teller.applied(self.committers.progress().borrow().applied_epoch);
+        self.teller.finish().await;
         let shut = self.committers.shutdown().await;
         let pending = applied.is_none();
         self.shared.close();

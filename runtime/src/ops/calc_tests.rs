@@ -29,7 +29,14 @@ fn positive() -> Expr {
 }
 
 fn origin(records: usize) -> Origin {
-    let record = |offset| RawRecord { key: None, value: None, headers: None, offset, timestamp: -1 };
+    let record = |offset| RawRecord {
+        key: None,
+        value: None,
+        headers: None,
+        offset,
+        timestamp: -1,
+        broker: tidegate_core::raw::BrokerFacts::default(),
+    };
     let raw = RawBatch {
         topic: "in".into(),
         partition: 1,

@@ -1,14 +1,15 @@
 //! GROUP BY without a window.
 //!
-//! Changes are collapsed per input batch: a group emits once a batch, and not at all where its result
-//! did not change. With `table.exec.mini-batch.enabled = false` every row emits, in order, as Flink
-//! does. A group that loses its last row emits `-D` and is removed; the one group of an aggregate
-//! without keys stays, as in Flink.
+//! Changes are held back to the end of the epoch, where nothing could be seen of them any sooner: a
+//! group emits once an epoch (or when very many have changed), and not at all where its result is what
+//! it was. With `table.exec.mini-batch.enabled = false` every row emits, in order, as Flink does. A
+//! group that loses its last row emits `-D` and is removed; the one group of an aggregate without keys
+//! stays, as in Flink.
 //!
 //! State older than `table.exec.state.ttl` is dropped unseen: the group starts anew. While a TTL is
 //! set, unchanged results are emitted too, so that state behind this operator does not expire first.
 
-use arrow_array::{ArrayRef, RecordBatch};
+use arrow_array::{Array, ArrayRef, RecordBatch};
 use arrow_schema::{DataType, SchemaRef};
 use tidegate_core::types::arrow_schema;
 use tidegate_core::{Error, Result};
@@ -22,6 +23,8 @@ use crate::state::groups::Groups;
 
 /// How many groups a tick looks at for expiry.
 const SWEEP: usize = 4096;
+/// How many changed groups are held back at most.
+const MOST_HELD: usize = 32_768;
 
 /// The operator.
 pub struct GroupAggregate {
@@ -33,17 +36,23 @@ pub struct GroupAggregate {
     per_row: bool,
     ttl: i64,
     ctx: OperatorContext,
-    /// Groups that lost their last row in this batch; removed at its end, if they still have none.
+    held: Held,
+    /// Groups that have lost their last row. Ids of the batch may still name them until its end.
     gone: Vec<u32>,
     sweep_at: u32,
     reported: u64,
 }
 
-/// Groups of a batch in order of first meeting, with the first row of each.
+/// Groups that have changed since the last emission, in order of their first change.
 #[derive(Default)]
-struct Touched {
+struct Held {
+    /// By group: whether it is held.
+    is_held: Vec<bool>,
     groups: Vec<u32>,
-    rows: Vec<u32>,
+    /// Whether the group was there before.
+    new: Vec<bool>,
+    /// The results before the first change, a set of columns a batch.
+    old: Vec<Vec<ArrayRef>>,
 }
 
 impl GroupAggregate {
@@ -71,22 +80,11 @@ impl GroupAggregate {
             per_row: !plan.settings.mini_batch,
             ttl: plan.settings.state_ttl_ms,
             ctx,
+            held: Held::default(),
             gone: Vec::new(),
             sweep_at: 0,
             reported: 0,
         })
-    }
-
-    fn meet(&mut self, ids: &[u32], offset: usize) -> Touched {
-        self.groups.start_round();
-        let mut out = Touched::default();
-        for (i, id) in ids.iter().enumerate() {
-            if self.groups.meet(*id) {
-                out.groups.push(*id);
-                out.rows.push((offset + i) as u32);
-            }
-        }
-        out
     }
 
     /// The end of the longest run from `start` in which no group occurs twice.
@@ -100,43 +98,58 @@ impl GroupAggregate {
         ids.len()
     }
 
-    fn expire(&mut self, touched: &Touched, made: &mut [bool], now: i64) {
-        for (i, group) in touched.groups.iter().enumerate() {
-            if !made[i] && now - self.groups.touched(*group) > self.ttl {
-                self.groups.reset(*group);
-                made[i] = true;
-            }
-        }
+    /// Takes rows `offset..` of `columns` and remembers what they change.
+    fn take_rows(&mut self, part: &Part<'_>) -> Result<()> {
+        let now = self.ctx.clock.now_millis();
+        self.hold(part.ids, now)?;
+        self.apply(part, now)
     }
 
-    /// Takes rows `offset..` of `columns` and adds what they change to the output.
-    fn take_rows(&mut self, part: &Part<'_>, out: &mut dyn Output) -> Result<()> {
-        let now = self.ctx.clock.now_millis();
-        let touched = self.meet(part.ids, part.offset);
-        // Where rows can be taken back, an empty group is a new one; elsewhere those just made are.
-        let mut new: Vec<bool> = if self.retract {
-            touched.groups.iter().map(|g| self.groups.count(*g) == 0).collect()
-        } else {
-            touched.groups.iter().map(|g| self.groups.take_fresh(*g)).collect()
-        };
-        if self.ttl > 0 {
-            self.expire(&touched, &mut new, now);
+    /// Holds the groups that are not held yet, with their results as they are.
+    fn hold(&mut self, ids: &[u32], now: i64) -> Result<()> {
+        self.held.is_held.resize(self.groups.keys().table().bound(), false);
+        let from = self.held.groups.len();
+        for id in ids {
+            if !std::mem::replace(&mut self.held.is_held[*id as usize], true) {
+                self.held.groups.push(*id);
+            }
         }
-        let old = self.groups.results(&touched.groups)?;
-        self.apply(part, now)?;
-        let results = self.groups.results(&touched.groups)?;
-        let mut changed = vec![self.ttl > 0; touched.groups.len()];
+        let first = &self.held.groups[from..];
+        if first.is_empty() {
+            return Ok(());
+        }
+        for group in first {
+            // Where rows can be taken back, an empty group is a new one; elsewhere those just made are.
+            let mut new = if self.retract { self.groups.count(*group) == 0 } else { self.groups.take_fresh(*group) };
+            if self.ttl > 0 && !new && now - self.groups.touched(*group) > self.ttl {
+                self.groups.reset(*group);
+                new = true;
+            }
+            self.held.new.push(new);
+        }
+        self.held.old.push(self.groups.results(first)?);
+        Ok(())
+    }
+
+    /// Emits what the held groups have come to.
+    fn release(&mut self, out: &mut dyn Output) -> Result<()> {
+        if self.held.groups.is_empty() {
+            return Ok(());
+        }
+        let groups = std::mem::take(&mut self.held.groups);
+        let new = std::mem::take(&mut self.held.new);
+        let old = joined(&std::mem::take(&mut self.held.old))?;
+        groups.iter().for_each(|g| self.held.is_held[*g as usize] = false);
+        let results = self.groups.results(&groups)?;
+        let mut changed = vec![self.ttl > 0; groups.len()];
         for (a, b) in old.iter().zip(&results) {
             mark_changed(a, b, &mut changed);
         }
-        let n = touched.groups.len() as u32;
-        let mut rows = ChangeRows::default();
-        let mut with_old = false;
-        for i in 0..n {
-            let group = touched.groups[i as usize];
-            let is_new = new[i as usize];
-            let gone = self.retract && self.groups.count(group) == 0 && !self.keys.is_empty();
-            match (is_new, gone) {
+        let n = groups.len() as u32;
+        let (mut rows, mut with_old) = (ChangeRows::default(), false);
+        for (i, group) in (0..n).zip(&groups) {
+            let gone = self.retract && self.groups.count(*group) == 0 && !self.keys.is_empty();
+            match (new[i as usize], gone) {
                 (true, true) => {}
                 (true, false) => rows.change(self.changes, None, Some(n + i)),
                 (false, true) => {
@@ -150,15 +163,24 @@ impl GroupAggregate {
                 (false, false) => {}
             }
             if gone {
-                self.groups.reset(group);
-                self.gone.push(group);
+                self.groups.reset(*group);
+                self.gone.push(*group);
             }
         }
         if rows.is_empty() {
             return Ok(());
         }
-        let columns = self.columns(part, &touched, &rows, (&old, &results, with_old))?;
+        let columns = self.columns(&groups, &rows, (&old, &results, with_old))?;
         out.emit(Batch::new(rows.finish(&self.schema, columns)?))
+    }
+
+    fn remove_gone(&mut self) {
+        for group in std::mem::take(&mut self.gone) {
+            if self.groups.keys().table().is_live(group) && self.groups.count(group) == 0 {
+                self.groups.remove(group);
+            }
+        }
+        self.report();
     }
 
     fn apply(&mut self, part: &Part<'_>, now: i64) -> Result<()> {
@@ -185,20 +207,17 @@ impl GroupAggregate {
         Ok(())
     }
 
-    /// The output columns at the rows' indices: keys from the input, results old and new.
+    /// The output columns at the rows' indices: keys, results old and new.
     fn columns(
         &self,
-        part: &Part<'_>,
-        touched: &Touched,
+        groups: &[u32],
         rows: &ChangeRows,
         (old, new, with_old): (&[ArrayRef], &[ArrayRef], bool),
     ) -> Result<Vec<ArrayRef>> {
-        let n = touched.groups.len() as u32;
+        let n = groups.len() as u32;
         let indices = rows.indices();
-        let first_rows =
-            indices.values().iter().map(|i| touched.rows[if *i < n { *i } else { *i - n } as usize]).collect();
-        let mut columns =
-            self.keys.iter().map(|k| take(&part.columns[*k], &first_rows)).collect::<Result<Vec<ArrayRef>>>()?;
+        let of: Vec<u32> = indices.values().iter().map(|i| groups[(i % n) as usize]).collect();
+        let mut columns = self.groups.keys().columns(&of)?;
         if with_old {
             let places: Vec<(usize, usize)> = indices
                 .values()
@@ -225,6 +244,20 @@ impl GroupAggregate {
     }
 }
 
+/// Sets of columns, one below the other.
+fn joined(parts: &[Vec<ArrayRef>]) -> Result<Vec<ArrayRef>> {
+    if let [only] = parts {
+        return Ok(only.clone());
+    }
+    let columns = parts.first().map_or(0, Vec::len);
+    (0..columns)
+        .map(|c| {
+            let all: Vec<&dyn Array> = parts.iter().map(|p| p[c].as_ref()).collect();
+            arrow_select::concat::concat(&all).map_err(|e| Error::internal(format!("concat: {e}")))
+        })
+        .collect()
+}
+
 /// Part of an input batch.
 struct Part<'a> {
     columns: &'a [ArrayRef],
@@ -249,23 +282,32 @@ impl Operator for GroupAggregate {
         while part.offset < rows {
             let end = if self.per_row { self.run_end(&ids, part.offset) } else { rows };
             part.ids = &ids[part.offset..end];
-            self.take_rows(&part, out)?;
+            self.take_rows(&part)?;
             part.offset = end;
-        }
-        for group in std::mem::take(&mut self.gone) {
-            if self.groups.keys().table().is_live(group) && self.groups.count(group) == 0 {
-                self.groups.remove(group);
+            if self.per_row {
+                self.release(out)?;
             }
         }
-        self.report();
+        if self.held.groups.len() >= MOST_HELD {
+            self.release(out)?;
+        }
+        self.remove_gone();
         Ok(())
     }
 
-    fn tick(&mut self, now_ms: i64, _: &mut dyn Output) -> Result<()> {
+    fn flush(&mut self, out: &mut dyn Output) -> Result<()> {
+        self.release(out)?;
+        self.remove_gone();
+        Ok(())
+    }
+
+    fn tick(&mut self, now_ms: i64, out: &mut dyn Output) -> Result<()> {
         let bound = self.groups.keys().table().bound() as u32;
         if self.ttl <= 0 || bound == 0 {
             return Ok(());
         }
+        // What expires must not be held.
+        self.flush(out)?;
         for _ in 0..SWEEP.min(bound as usize) {
             self.sweep_at = (self.sweep_at + 1) % bound;
             let group = self.sweep_at;

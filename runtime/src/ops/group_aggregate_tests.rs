@@ -217,6 +217,47 @@ fn emits_once_a_batch_and_only_what_changed() {
     assert_eq!(got.lines(), ["+I('a', 2, 4)", "+I('b', 1, 2)", "-D('b', 1, 2)"]);
 }
 
+/// Rows of words with their kinds.
+type Words<'a> = (&'a [(&'a str, i64)], &'a [i8]);
+
+/// Whatever happens to a group between two barriers, one change of it goes out, or none.
+#[test]
+fn changes_are_held_back_to_the_barrier() {
+    let plan = count_plan(Changes::ALL, Changes::ALL, vec![0]);
+    let (mut operator, mut out) = (make(&plan), Collected::default());
+    let mut epoch = |steps: &[Words<'_>]| {
+        for (rows, kinds) in steps {
+            let Step::Rows(batch) = words(rows, kinds) else { unreachable!() };
+            operator.process(0, batch, &mut out).unwrap();
+        }
+        assert!(out.batches.is_empty());
+        operator.flush(&mut out).unwrap();
+        std::mem::take(&mut out).lines()
+    };
+    assert_eq!(epoch(&[(&[("a", 1), ("b", 2)], &[0, 0]), (&[("a", 3)], &[0])]), ["+I('a', 2, 4)", "+I('b', 1, 2)"]);
+    // There and back again; new and gone again; gone and there again.
+    let back =
+        epoch(&[(&[("a", 5), ("c", 1)], &[0, 0]), (&[("a", 5), ("c", 1), ("b", 2)], &[3, 3, 3]), (&[("b", 9)], &[0])]);
+    assert_eq!(back, ["-U('b', 1, 2)", "+U('b', 1, 9)"]);
+    assert_eq!(epoch(&[(&[("b", 9)], &[3]), (&[("c", 4)], &[0])]), ["-D('b', 1, 9)", "+I('c', 1, 4)"]);
+    assert!(epoch(&[]).is_empty());
+}
+
+#[test]
+fn not_everything_is_held_back() {
+    let plan = count_plan(Changes::APPEND, Changes::UPSERT, vec![0]);
+    let (mut operator, mut out) = (make(&plan), Collected::default());
+    let names: Vec<String> = (0..40_000).map(|i| format!("w{i}")).collect();
+    for chunk in names.chunks(1000) {
+        let rows: Vec<(&str, i64)> = chunk.iter().map(|n| (n.as_str(), 1)).collect();
+        let Step::Rows(batch) = words(&rows, &[]) else { unreachable!() };
+        operator.process(0, batch, &mut out).unwrap();
+    }
+    let early = out.lines().len();
+    operator.flush(&mut out).unwrap();
+    assert!((30_000..40_000).contains(&early) && out.lines().len() == 40_000, "{early}");
+}
+
 #[test]
 fn per_row_emits_every_change_in_order_as_flink() {
     let mut plan = count_plan(Changes::ALL, Changes::ALL, vec![0]);
@@ -241,6 +282,7 @@ fn sums_wrap_and_are_counted() {
     let mut out = Collected::default();
     let Step::Rows(rows) = words(&[("a", i64::MAX), ("a", 3)], &[]) else { unreachable!() };
     operator.process(0, rows, &mut out).unwrap();
+    operator.flush(&mut out).unwrap();
     assert_eq!(out.lines(), ["+I('a', 2, -9223372036854775806)"]);
     assert_eq!(ctx.metrics.named()["sum-overflow"], (1, "group ('a')".to_string()));
 }
@@ -256,6 +298,7 @@ fn expired_groups_start_anew() {
         clock.0.store(now, std::sync::atomic::Ordering::Relaxed);
         let Step::Rows(rows) = words(&[("a", 1)], &[]) else { unreachable!() };
         operator.process(0, rows, &mut out).unwrap();
+        operator.flush(&mut out).unwrap();
     }
     assert_eq!(out.lines(), ["+I('a', 1, 1)", "+U('a', 2, 2)", "+U('a', 3, 3)", "+I('a', 1, 1)"]);
     assert!(lines(&out.batches[0].change).len() == 1);

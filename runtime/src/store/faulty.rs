@@ -14,7 +14,7 @@ use std::sync::Arc;
 use parking_lot::Mutex;
 
 use super::storage::{AppendFile, DirectoryLock, FsStorage, Storage};
-use crate::failpoint;
+use tidegate_core::failpoint;
 
 /// What goes wrong, and when. Steps are counted from 1 over all calls that change something.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

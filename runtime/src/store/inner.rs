@@ -20,7 +20,7 @@ use super::planning::{Surroundings, plan};
 use super::segment::SegmentLog;
 use super::storage::{DirectoryLock, Storage};
 use super::{Positions, Tuning};
-use crate::failpoint;
+use tidegate_core::failpoint;
 
 /// Decisions after which a closed segment holds nothing of an open epoch any more. At most two
 /// epochs are open at once: the one being decided and the one after it.

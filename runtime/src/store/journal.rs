@@ -149,7 +149,7 @@ impl Journal {
             snapshot: written,
             ledger: Arc::new(RwLock::new(ledger)),
         };
-        crate::failpoint::hit("open.after_incarnation");
+        tidegate_core::failpoint::hit("open.after_incarnation");
         journal.remove(&loaded.files)?;
         Ok(journal)
     }

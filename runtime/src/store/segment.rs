@@ -19,7 +19,7 @@ use super::health::{Health, store_error};
 use super::ipc::{read_batch, read_rows};
 use super::reference::{Reference, RowsRef, StateRef};
 use super::storage::{AppendFile, Storage};
-use crate::failpoint;
+use tidegate_core::failpoint;
 
 /// Bytes after which a new segment is begun.
 pub const SEGMENT_BYTES: u64 = 32 << 20;

@@ -115,6 +115,7 @@ impl SplitReader for TopicReader {
                 headers: None,
                 offset: (self.next + i) as i64,
                 timestamp: *time,
+                broker: tidegate_core::raw::BrokerFacts::default(),
             });
         }
         self.next = to;
