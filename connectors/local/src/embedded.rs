@@ -25,6 +25,8 @@ pub struct Embedded {
     dir: PathBuf,
     registry: Registry,
     partitions: u32,
+    /// Topics are the connector's own: only tables are here.
+    tables_only: bool,
 }
 
 impl Embedded {
@@ -32,7 +34,17 @@ impl Embedded {
     /// two partitions, or as many as `TIDEGATE_EMBEDDED_PARTITIONS` says.
     pub fn new(dir: impl Into<PathBuf>, registry: Registry) -> Self {
         let asked = std::env::var("TIDEGATE_EMBEDDED_PARTITIONS").ok().and_then(|n| n.parse().ok());
-        Embedded { dir: dir.into(), registry, partitions: asked.filter(|n| *n > 0).unwrap_or(DEFAULT_PARTITIONS) }
+        Embedded {
+            dir: dir.into(),
+            registry,
+            partitions: asked.filter(|n| *n > 0).unwrap_or(DEFAULT_PARTITIONS),
+            tables_only: false,
+        }
+    }
+
+    /// Only tables are files in this directory; topics are where their connectors say.
+    pub fn tables_only(dir: impl Into<PathBuf>, registry: Registry) -> Self {
+        Embedded { tables_only: true, ..Self::new(dir, registry) }
     }
 
     /// Partitions of topics that are made from now on.
@@ -78,6 +90,7 @@ fn group_of(table: &BoundTable) -> Option<String> {
 impl Opener for Embedded {
     async fn source(&self, table: &BoundTable) -> Result<Arc<dyn Source>> {
         match &table.binding.resource {
+            Resource::Log { .. } if self.tables_only => self.registry.source(table).await,
             Resource::Log { topics, pattern } => {
                 let topics = match pattern {
                     None => LogTopics::Named(topics.clone(), self.partitions),
@@ -92,6 +105,7 @@ impl Opener for Embedded {
 
     async fn sink(&self, table: &BoundTable) -> Result<OpenSink> {
         match &table.binding.resource {
+            Resource::Log { .. } if self.tables_only => self.registry.sink(table).await,
             Resource::Log { topics, pattern: None } if topics.len() == 1 => {
                 Ok(LogSink::new(self.log(&topics[0])?).into_open())
             }

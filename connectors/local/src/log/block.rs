@@ -86,7 +86,14 @@ pub(super) fn records(
         let (key, value, headers) = (cut(int(0)), cut(int(4)), cut(int(8)));
         if i >= skip {
             let timestamp = i64::from(int(12) as u32) | (i64::from(int(16)) << 32);
-            out.push(RawRecord { key, value, headers, offset: h.base + i as i64, timestamp });
+            out.push(RawRecord {
+                key,
+                value,
+                headers,
+                offset: h.base + i as i64,
+                timestamp,
+                broker: tidegate_core::raw::BrokerFacts::default(),
+            });
         }
     }
     (cursor <= end).then_some(())

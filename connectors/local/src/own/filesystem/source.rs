@@ -170,6 +170,7 @@ impl SplitReader for LineReader {
                     headers: None,
                     offset: (self.at + used as u64) as i64,
                     timestamp: -1,
+                    broker: tidegate_core::raw::BrokerFacts::default(),
                 });
             }
             used = next;
