@@ -7,6 +7,7 @@ mod offsets;
 mod uflink;
 mod upsert;
 
+pub(crate) use blink::own_options as blink_options;
 pub use blink::{Blink, BlinkOptions};
 pub use flink::{Flink, FlinkOptions};
 pub use uflink::{UFlink, UFlinkOptions};

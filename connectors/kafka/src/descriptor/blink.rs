@@ -2,15 +2,22 @@
 //! `partition`, `offset`, in any case; a sink `messageKey` and `message`. Key and value are bytes as
 //! they are; everything else is computed from them.
 
+#[cfg(feature = "client")]
+use std::sync::Arc;
+
+use async_trait::async_trait;
 use serde::Deserialize;
 use tidegate_core::options::{CheckedOptions, OptionKind, OptionSpec, nearest};
 use tidegate_core::registry::{Connector, Descriptor};
 use tidegate_core::split::{GroupFallback, StartMode};
 use tidegate_core::table::{ColumnKind, Resource, SinkChanges, TableBinding, TableSpec};
 use tidegate_core::{Dialect, Error, Result};
+#[cfg(feature = "client")]
+use tidegate_core::{sink::OpenSink, source::Source, table::BoundTable};
 
 use super::flink::raw;
 use super::offsets;
+use crate::properties;
 
 use OptionKind::{Ignored, Integer, OneOf, Text};
 
@@ -28,7 +35,7 @@ const OWN: &[OptionSpec] = &[
     opt("bootstrap.servers", Text, "Brokers."),
     opt("zookeeper.connect", Ignored, "brokers are found by bootstrap.servers"),
     opt("startupMode", OneOf(&["GROUP_OFFSETS", "EARLIEST", "LATEST", "TIMESTAMP"]), "Where reading starts.")
-        .default("GROUP_OFFSETS; a group without offsets starts at the end"),
+        .default("GROUP_OFFSETS; a group without offsets starts at the end, or as auto.offset.reset says"),
     opt("startTimeMs", Integer, "For TIMESTAMP: milliseconds since the epoch."),
     opt("startTime", Text, "For TIMESTAMP: 'yyyy-MM-dd HH:mm:ss' in the table's timeZone."),
     opt("partitionDiscoveryIntervalMS", Integer, "How often new partitions are looked for.").default("60000"),
@@ -36,33 +43,14 @@ const OWN: &[OptionSpec] = &[
     opt("timeZone", Text, "The zone of times in this table.").default("Asia/Shanghai"),
     opt("parallelism", Integer, "Most tasks."),
     opt("commitIntervalMs", Ignored, "positions are told to the group after each epoch"),
-    // Any other property of the Kafka client goes by its own name.
-    opt("security.*", Text, "Kafka client property."),
-    opt("sasl.*", Text, "Kafka client property."),
-    opt("ssl.*", Text, "Kafka client property."),
-    opt("fetch.*", Text, "Kafka client property."),
-    opt("max.*", Text, "Kafka client property."),
-    opt("session.*", Text, "Kafka client property."),
-    opt("heartbeat.*", Text, "Kafka client property."),
-    opt("enable.*", Text, "Kafka client property."),
-    opt("auto.*", Text, "Kafka client property."),
-    opt("client.*", Text, "Kafka client property."),
-    opt("request.*", Text, "Kafka client property."),
-    opt("metadata.*", Text, "Kafka client property."),
-    opt("connections.*", Text, "Kafka client property."),
-    opt("receive.*", Text, "Kafka client property."),
-    opt("send.*", Text, "Kafka client property."),
-    opt("isolation.*", Text, "Kafka client property."),
-    opt("compression.*", Text, "Kafka client property."),
-    opt("batch.*", Text, "Kafka client property."),
-    opt("linger.*", Text, "Kafka client property."),
-    opt("buffer.*", Text, "Kafka client property."),
-    opt("retry.*", Text, "Kafka client property."),
-    opt("flink.*", Text, "Kafka client property."),
-    opt("zookeeper.*", Ignored, "brokers are found by bootstrap.servers"),
-    opt("acks", Text, "Kafka client property."),
-    opt("retries", Text, "Kafka client property."),
+    // Last: it takes every other name. `properties` knows them, and the nearest to an unknown one.
+    opt("*", Text, "Any property of the Kafka client, by its own name."),
 ];
+
+/// The names that are options of the table itself.
+pub(crate) fn own_options() -> impl Iterator<Item = &'static str> {
+    OWN.iter().map(|o| o.name).filter(|n| !n.ends_with('*'))
+}
 
 /// The options as a client needs them.
 #[derive(Debug, Clone, Deserialize)]
@@ -109,6 +97,7 @@ const FIXED: &[(&str, Option<&str>)] = &[
     ("timestamp", Some("timestamp")),
 ];
 
+#[async_trait]
 impl Connector for Blink {
     fn descriptor(&self) -> &Descriptor {
         const IT: &Descriptor = &Descriptor {
@@ -144,8 +133,19 @@ impl Connector for Blink {
         Ok(table)
     }
 
+    #[cfg(feature = "client")]
+    async fn open_source(&self, table: &BoundTable) -> Result<Arc<dyn Source>> {
+        crate::open::source(table)
+    }
+
+    #[cfg(feature = "client")]
+    async fn open_sink(&self, table: &BoundTable) -> Result<OpenSink> {
+        crate::open::sink(table).await
+    }
+
     fn bind(&self, table: &TableSpec, options: &CheckedOptions) -> Result<TableBinding> {
         let typed: BlinkOptions = options.typed()?;
+        let client = properties::read(table, options)?;
         let physical =
             |fixed: &str| table.physical().find(|c| c.name.eq_ignore_ascii_case(fixed)).map(|c| c.name.clone());
         let key = physical("messageKey");
@@ -159,10 +159,11 @@ impl Connector for Blink {
             binding.key_format = Some(raw());
             binding.key_columns = vec![key];
         }
-        binding.start = Some(typed.start()?);
+        binding.start = Some(typed.start(offsets::group_fallback(&client, GroupFallback::Latest))?);
         binding.sink = SinkChanges::NewestValues;
         binding.time_zone.clone_from(&typed.time_zone);
         binding.parallelism = typed.parallelism;
+        binding.notes = client.notes;
         Ok(binding)
     }
 }
@@ -187,7 +188,7 @@ impl BlinkOptions {
         }
     }
 
-    fn start(&self) -> Result<StartMode> {
+    fn start(&self, fallback: GroupFallback) -> Result<StartMode> {
         let zone = self.time_zone.as_deref().unwrap_or("Asia/Shanghai");
         Ok(match self.startup_mode.as_deref() {
             Some("EARLIEST") => StartMode::Earliest,
@@ -199,7 +200,7 @@ impl BlinkOptions {
                     return Err(Error::user("startupMode = 'TIMESTAMP' needs startTimeMs or startTime"));
                 }
             },
-            _ => StartMode::GroupOffsets(GroupFallback::Latest),
+            _ => StartMode::GroupOffsets(fallback),
         })
     }
 }

@@ -1,7 +1,10 @@
 //! Flink's `kafka`.
 
+#[cfg(feature = "client")]
+use std::sync::Arc;
 use std::sync::LazyLock;
 
+use async_trait::async_trait;
 use serde::Deserialize;
 use tidegate_core::format_options::{self, Formats, with_formats};
 use tidegate_core::options::{CheckedOptions, OptionKind, OptionSpec};
@@ -9,8 +12,11 @@ use tidegate_core::registry::{Connector, Descriptor};
 use tidegate_core::split::{Bound, GroupFallback, StartMode};
 use tidegate_core::table::{Format, Partitioner, Resource, SinkChanges, TableBinding, TableSpec};
 use tidegate_core::{Dialect, Error, Result};
+#[cfg(feature = "client")]
+use tidegate_core::{sink::OpenSink, source::Source, table::BoundTable};
 
 use super::{metadata, offsets};
+use crate::properties;
 
 use OptionKind::{Boolean, Duration, Ignored, Integer, OneOf, Text};
 
@@ -29,10 +35,11 @@ pub(super) const SERVERS: OptionSpec =
     opt("properties.bootstrap.servers", Text, "Brokers: 'host:9092,host:9092'.").required();
 pub(super) const GROUP: OptionSpec =
     opt("properties.group.id", Text, "The consumer group that positions are shown in.");
-pub(super) const PROPERTIES: OptionSpec = opt("properties.*", Text, "Any other property of the Kafka client.");
+pub(super) const PROPERTIES: OptionSpec =
+    opt("properties.*", Text, "Any other property of a Kafka client, see docs/kafka-properties.md.");
 pub(super) const GUARANTEE: OptionSpec =
-    opt("sink.delivery-guarantee", OneOf(GUARANTEES), "Accepted; writes are exactly once whatever it says.")
-        .default("at-least-once")
+    opt("sink.delivery-guarantee", OneOf(GUARANTEES), "exactly-once unless at-least-once (or none) is asked for.")
+        .default("exactly-once")
         .aliases(&["sink.semantic"]);
 pub(super) const TRANSACTION_PREFIX: OptionSpec =
     opt("sink.transactional-id-prefix", Text, "Before the names of the job's transactions.");
@@ -93,8 +100,6 @@ pub struct FlinkOptions {
     end_offsets: Option<String>,
     #[serde(rename = "scan.bounded.timestamp-millis", default)]
     end_timestamp: Option<i64>,
-    #[serde(rename = "properties.auto.offset.reset", default)]
-    auto_offset_reset: Option<String>,
     #[serde(rename = "sink.partitioner", default)]
     partitioner: Option<String>,
     #[serde(rename = "sink.parallelism", default)]
@@ -107,6 +112,7 @@ fn five_minutes() -> i64 {
     300_000
 }
 
+#[async_trait]
 impl Connector for Flink {
     fn descriptor(&self) -> &Descriptor {
         static IT: LazyLock<Descriptor> = LazyLock::new(|| Descriptor {
@@ -124,8 +130,19 @@ impl Connector for Flink {
         metadata::declare(table)
     }
 
+    #[cfg(feature = "client")]
+    async fn open_source(&self, table: &BoundTable) -> Result<Arc<dyn Source>> {
+        crate::open::source(table)
+    }
+
+    #[cfg(feature = "client")]
+    async fn open_sink(&self, table: &BoundTable) -> Result<OpenSink> {
+        crate::open::sink(table).await
+    }
+
     fn bind(&self, table: &TableSpec, options: &CheckedOptions) -> Result<TableBinding> {
         let typed: FlinkOptions = options.typed()?;
+        let client = properties::read(table, options)?;
         let formats = format_options::parse(table, options)?
             .ok_or_else(|| Error::user("missing option 'format'").help("add 'format' = 'json'"))?;
         if !table.primary_key.is_empty() {
@@ -136,13 +153,20 @@ impl Connector for Flink {
         }
         let mut binding = TableBinding::new(typed.resource()?);
         apply(&mut binding, formats);
-        binding.start = Some(typed.start()?);
+        binding.start = Some(typed.start(offsets::group_fallback(&client, GroupFallback::Fail))?);
         binding.bound = typed.bound()?;
         binding.sink = SinkChanges::AppendOnly;
+        binding.exactly_once = is_exactly_once(options);
         binding.partitioner = typed.partitioner()?;
         binding.parallelism = typed.sink_parallelism.or(typed.scan_parallelism);
+        binding.notes = client.notes;
         Ok(binding)
     }
+}
+
+/// What `sink.delivery-guarantee` asks for; not asking is asking for the best.
+pub(super) fn is_exactly_once(options: &CheckedOptions) -> bool {
+    options.get(GUARANTEE.name).is_none_or(|g| g == "exactly-once")
 }
 
 /// Puts formats into a binding.
@@ -171,7 +195,7 @@ impl FlinkOptions {
         }
     }
 
-    fn start(&self) -> Result<StartMode> {
+    fn start(&self, fallback: GroupFallback) -> Result<StartMode> {
         Ok(match self.start.as_deref() {
             Some("earliest-offset") => StartMode::Earliest,
             Some("latest-offset") => StartMode::Latest,
@@ -183,11 +207,7 @@ impl FlinkOptions {
                 let text = text.ok_or_else(|| needs("scan.startup", "specific-offsets", "specific-offsets"))?;
                 StartMode::Offsets(offsets::flink_offsets("scan.startup.specific-offsets", text)?)
             }
-            _ => StartMode::GroupOffsets(match self.auto_offset_reset.as_deref() {
-                Some("earliest") => GroupFallback::Earliest,
-                Some("latest") => GroupFallback::Latest,
-                _ => GroupFallback::Fail,
-            }),
+            _ => StartMode::GroupOffsets(fallback),
         })
     }
 

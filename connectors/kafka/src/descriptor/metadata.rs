@@ -9,6 +9,7 @@ const KEYS: &[(&str, bool)] = &[
     ("topic", false),
     ("partition", false),
     ("headers", true),
+    ("key", false),
     ("leader-epoch", false),
     ("offset", false),
     ("timestamp", true),

@@ -1,6 +1,19 @@
 //! Offsets and times as options write them.
 
+use tidegate_core::split::GroupFallback;
 use tidegate_core::{Error, Result};
+
+use crate::properties::ClientProperties;
+
+/// What `auto.offset.reset` says of a group without offsets, or the dialect's own way.
+pub fn group_fallback(client: &ClientProperties, otherwise: GroupFallback) -> GroupFallback {
+    match client.offset_reset.as_deref() {
+        Some("earliest") => GroupFallback::Earliest,
+        Some("latest") => GroupFallback::Latest,
+        Some(_) => GroupFallback::Fail,
+        None => otherwise,
+    }
+}
 
 /// `partition:0,offset:42;partition:1,offset:300`
 pub fn flink_offsets(option: &str, text: &str) -> Result<Vec<(i32, i64)>> {

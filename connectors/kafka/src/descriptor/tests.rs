@@ -146,7 +146,7 @@ fn blink_columns_and_starts() {
     assert!(start(&[("startupMode", "TIMESTAMP"), ("startTime", "yesterday")]).is_err());
     assert!(blink(&fixed[..1], &[]).is_err(), "no message");
     assert!(blink(&fixed, &[("format", "json")]).is_err(), "bytes have no format");
-    blink(&fixed, &[("sasl.jaas.config", "x"), ("max.poll.records", "5"), ("extraConfig", "a=b")]).unwrap();
+    blink(&fixed, &[("max.poll.records", "5"), ("extraConfig", "fetch.min.bytes=2;check.crcs=true")]).unwrap();
 }
 
 fn uflink(more: Pairs<'_>) -> Result<TableBinding> {

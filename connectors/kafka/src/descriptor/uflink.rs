@@ -3,14 +3,21 @@
 //! Differences from DTStack: the written key is a JSON object of `partitionKeys` (DTStack joins the
 //! values), and the partition is chosen by murmur2 of it, as Kafka's own client does.
 
+#[cfg(feature = "client")]
+use std::sync::Arc;
+
+use async_trait::async_trait;
 use serde::Deserialize;
 use tidegate_core::options::{CheckedOptions, OptionKind, OptionSpec, nearest};
 use tidegate_core::registry::{Connector, Descriptor};
 use tidegate_core::split::{Bound, StartMode};
 use tidegate_core::table::{CsvFormat, Format, JsonFormat, Resource, SinkChanges, TableBinding, TableSpec};
 use tidegate_core::{Dialect, Error, Result};
+#[cfg(feature = "client")]
+use tidegate_core::{sink::OpenSink, source::Source, table::BoundTable};
 
 use super::offsets;
+use crate::properties;
 
 use OptionKind::{Boolean, Ignored, Integer, OneOf, Text};
 
@@ -41,7 +48,7 @@ const OWN: &[OptionSpec] = &[
     opt("updateMode", OneOf(&["append", "upsert"]), "append: newest values; upsert: every change with a retract flag.")
         .default("append"),
     opt("zookeeperQuorum", Ignored, "brokers are found by bootstrapServers"),
-    opt("kafka.*", Text, "Any property of the Kafka client."),
+    opt("kafka.*", Text, "Any property of a Kafka client, see docs/kafka-properties.md."),
 ];
 
 /// The options as a client needs them.
@@ -78,6 +85,7 @@ pub struct UFlinkOptions {
     update_mode: Option<String>,
 }
 
+#[async_trait]
 impl Connector for UFlink {
     fn descriptor(&self) -> &Descriptor {
         const IT: &Descriptor = &Descriptor {
@@ -91,8 +99,19 @@ impl Connector for UFlink {
         IT
     }
 
+    #[cfg(feature = "client")]
+    async fn open_source(&self, table: &BoundTable) -> Result<Arc<dyn Source>> {
+        crate::open::source(table)
+    }
+
+    #[cfg(feature = "client")]
+    async fn open_sink(&self, table: &BoundTable) -> Result<OpenSink> {
+        crate::open::sink(table).await
+    }
+
     fn bind(&self, table: &TableSpec, options: &CheckedOptions) -> Result<TableBinding> {
         let typed: UFlinkOptions = options.typed()?;
+        let client = properties::read(table, options)?;
         let mut binding = TableBinding::new(typed.resource()?);
         binding.value_format = Some(typed.format()?);
         binding.start = Some(typed.start()?);
@@ -110,6 +129,12 @@ impl Connector for UFlink {
         };
         binding.time_zone.clone_from(&typed.timezone);
         binding.parallelism = typed.parallelism;
+        binding.notes = client.notes;
+        if client.offset_reset.is_some() {
+            binding
+                .notes
+                .push("option 'kafka.auto.offset.reset' has no effect: offsetReset says where reading starts".into());
+        }
         Ok(binding)
     }
 }

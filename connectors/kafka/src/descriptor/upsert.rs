@@ -1,7 +1,10 @@
 //! Flink's `upsert-kafka`: the newest value of each key; a NULL value deletes.
 
+#[cfg(feature = "client")]
+use std::sync::Arc;
 use std::sync::LazyLock;
 
+use async_trait::async_trait;
 use serde::Deserialize;
 use tidegate_core::format_options::{self, with_formats};
 use tidegate_core::options::{CheckedOptions, OptionKind, OptionSpec};
@@ -9,11 +12,15 @@ use tidegate_core::registry::{Connector, Descriptor};
 use tidegate_core::split::{Bound, StartMode};
 use tidegate_core::table::{Format, Resource, SinkChanges, SourceChanges, TableBinding, TableSpec};
 use tidegate_core::{Dialect, Error, Result};
+#[cfg(feature = "client")]
+use tidegate_core::{sink::OpenSink, source::Source, table::BoundTable};
 
 use super::flink::{
     GROUP, GUARANTEE, PROPERTIES, SCAN_PARALLELISM, SERVERS, SINK_PARALLELISM, TRANSACTION_PREFIX, apply,
+    is_exactly_once,
 };
 use super::{metadata, offsets};
+use crate::properties;
 
 /// Log tables with a primary key.
 pub struct Upsert;
@@ -49,6 +56,7 @@ struct Options {
     scan_parallelism: Option<u32>,
 }
 
+#[async_trait]
 impl Connector for Upsert {
     fn descriptor(&self) -> &Descriptor {
         static IT: LazyLock<Descriptor> = LazyLock::new(|| Descriptor {
@@ -66,8 +74,19 @@ impl Connector for Upsert {
         metadata::declare(table)
     }
 
+    #[cfg(feature = "client")]
+    async fn open_source(&self, table: &BoundTable) -> Result<Arc<dyn Source>> {
+        crate::open::source(table)
+    }
+
+    #[cfg(feature = "client")]
+    async fn open_sink(&self, table: &BoundTable) -> Result<OpenSink> {
+        crate::open::sink(table).await
+    }
+
     fn bind(&self, table: &TableSpec, options: &CheckedOptions) -> Result<TableBinding> {
         let typed: Options = options.typed()?;
+        let client = properties::read(table, options)?;
         if table.primary_key.is_empty() {
             return Err(Error::user("an 'upsert-kafka' table needs a PRIMARY KEY")
                 .help("add PRIMARY KEY (…) NOT ENFORCED: its columns are the message key"));
@@ -96,7 +115,9 @@ impl Connector for Upsert {
         binding.bound = typed.end.filter(|e| e == "latest-offset").map(|_| Bound::Latest);
         binding.source = SourceChanges::Upsert;
         binding.sink = SinkChanges::Upsert;
+        binding.exactly_once = is_exactly_once(options);
         binding.parallelism = typed.sink_parallelism.or(typed.scan_parallelism);
+        binding.notes = client.notes;
         Ok(binding)
     }
 }
