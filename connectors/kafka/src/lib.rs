@@ -8,10 +8,33 @@
 //! | uflink | `kafka`, `kafka09`, `kafka10`, `kafka11` | [`descriptor::UFlink`] |
 //!
 //! They differ in options, columns and habits, and share one meaning: a partitioned log of keys and
-//! values in a format. There is no client in this build; `--embedded` runs their tables on logs of
-//! the local connector.
+//! values in a format. `--embedded` runs their tables on logs of the local connector instead.
+//!
+//! Without the feature `client` there are only the descriptors: they check every option and property.
+//!
+//! | with `client` | |
+//! |---|---|
+//! | `client/` | configuration, asking a cluster, what librdkafka says on the side |
+//! | `source/` | a split a partition; nothing is ever reset |
+//! | `sink/` | rows and fence in one transaction |
+//! | `native/` | the calls that the rdkafka crate does not wrap; the only unsafe code |
 
+#[cfg(feature = "client")]
+mod client;
 pub mod descriptor;
+#[cfg(feature = "client")]
+mod error;
+#[cfg(feature = "client")]
+mod native;
+#[cfg(feature = "client")]
+mod open;
+pub mod properties;
+#[cfg(feature = "client")]
+mod sink;
+#[cfg(feature = "client")]
+mod source;
+#[cfg(feature = "client")]
+pub use open::{Cluster, Message, Writer};
 
 use std::sync::Arc;
 

@@ -1,0 +1,84 @@
+//! One admin request and the wait for its answer.
+
+use std::os::raw::c_int;
+use std::time::{Duration, Instant};
+
+use rdkafka::bindings as c;
+use rdkafka::consumer::{BaseConsumer, Consumer};
+use rdkafka::error::RDKafkaErrorCode as Code;
+use tidegate_core::{Error, Result};
+
+use super::{Queue, text};
+use crate::client::Context;
+use crate::error;
+
+/// How long one look at the queue takes: a refused password is noticed within this time.
+const SLICE: Duration = Duration::from_millis(50);
+
+pub(super) type Event = *mut c::rd_kafka_event_t;
+
+/// An answer; destroyed when dropped.
+pub(super) struct Answer(pub(super) Event);
+
+impl Drop for Answer {
+    fn drop(&mut self) {
+        // SAFETY: taken from a queue, destroyed once.
+        unsafe { c::rd_kafka_event_destroy(self.0) };
+    }
+}
+
+/// Sends an admin request (`doing`, for errors) and waits for its answer, but no longer than the broker may still let us in.
+///
+/// # Safety
+/// `send` hands the request over with these options and this queue, and keeps neither.
+pub(super) unsafe fn ask(
+    client: &BaseConsumer<Context>,
+    (op, doing): (c::rd_kafka_admin_op_t, &str),
+    patience: Duration,
+    send: impl FnOnce(*mut c::rd_kafka_AdminOptions_t, *mut c::rd_kafka_queue_t),
+) -> Result<Answer> {
+    let native = client.client().native_ptr();
+    let told = client.context().told();
+    told.begin();
+    let started = Instant::now();
+    // SAFETY: the client is live while borrowed; options are destroyed, the queue drops itself.
+    unsafe {
+        let queue = Queue::new(native);
+        let options = c::rd_kafka_AdminOptions_new(native, op);
+        let ms = c_int::try_from(patience.as_millis()).unwrap_or(c_int::MAX);
+        c::rd_kafka_AdminOptions_set_request_timeout(options, ms, std::ptr::null_mut(), 0);
+        send(options, queue.0);
+        c::rd_kafka_AdminOptions_destroy(options);
+        let silence = || {
+            let seconds = patience.as_secs_f32();
+            Error::external(format!("{doing}: no answer within {seconds} s{}", told.hint()))
+                .help("look at the brokers' addresses, that they can be reached from here, and at security.protocol")
+        };
+        loop {
+            let event = c::rd_kafka_queue_poll(queue.0, SLICE.as_millis() as c_int);
+            if !event.is_null() {
+                let answer = Answer(event);
+                let code: Code = c::rd_kafka_event_error(event).into();
+                return match code {
+                    Code::NoError => {
+                        told.answered();
+                        Ok(answer)
+                    }
+                    Code::OperationTimedOut | Code::RequestTimedOut => Err(told.refusal().unwrap_or_else(silence)),
+                    code => {
+                        tracing::debug!("{doing}: {}", text(c::rd_kafka_event_error_string(event)));
+                        Err(error::of_code(code, doing))
+                    }
+                };
+            }
+            // Errors are told on the client's own queue, which nobody else empties meanwhile.
+            let _ = client.poll(Duration::ZERO);
+            if let Some(refused) = told.refusal() {
+                return Err(refused);
+            }
+            if started.elapsed() > patience + Duration::from_secs(1) {
+                return Err(silence());
+            }
+        }
+    }
+}

@@ -1,0 +1,243 @@
+//! Reading one partition: records are copied once, out of the client's memory into the batch.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use bytes::{Bytes, BytesMut};
+use rdkafka::consumer::{BaseConsumer, Consumer};
+use rdkafka::error::RDKafkaErrorCode as Code;
+use tidegate_core::raw::{ByteRange, RawBatch, RawRecord, encode_headers};
+use tidegate_core::source::{BatchLimits, Read, SplitReader};
+use tidegate_core::split::{Position, Split};
+use tidegate_core::{Error, Result, Retry};
+
+use super::watch::Watch;
+use super::{at, lost};
+use crate::client::Context;
+use crate::error;
+use crate::native::fetch::{Fetch, Fetched, Record};
+
+/// Records asked for at once; the limit in bytes is looked at in between.
+const TAKE: usize = 512;
+/// Buffers kept to be used again once nobody points into them.
+const KEPT: usize = 4;
+
+/// Reads a partition from an offset on.
+pub(super) struct PartitionReader {
+    client: Arc<BaseConsumer<Context>>,
+    watch: Arc<Watch>,
+    topic: Arc<str>,
+    partition: i32,
+    next: i64,
+    end: Option<i64>,
+    /// Started with the first read: another reader of this partition may still be open before.
+    fetch: Option<Fetch>,
+    kept: VecDeque<Bytes>,
+    /// Taken at this moment, and not handed on until it is known that the topic was still the same.
+    held: Option<(Filling, Instant)>,
+    /// An outage has been told of, and nothing has come since.
+    outage: bool,
+}
+
+/// A batch in the making.
+#[derive(Default)]
+struct Filling {
+    data: BytesMut,
+    records: Vec<RawRecord>,
+    /// Everything before it is in `records`, or is not a record.
+    next: i64,
+    end: Option<i64>,
+    failed: Option<(Code, String)>,
+}
+
+impl PartitionReader {
+    pub(super) fn new(
+        client: Arc<BaseConsumer<Context>>,
+        watch: Arc<Watch>,
+        split: &Split,
+        offset: i64,
+        end: Option<i64>,
+    ) -> Self {
+        PartitionReader {
+            client,
+            watch,
+            topic: split.topic.as_str().into(),
+            partition: split.partition,
+            next: offset,
+            end,
+            fetch: None,
+            kept: VecDeque::new(),
+            held: None,
+            outage: false,
+        }
+    }
+
+    fn at_end(&self) -> bool {
+        self.end.is_some_and(|end| self.next >= end)
+    }
+
+    /// Takes what has been fetched, up to the limits.
+    fn fill(&mut self, limits: &BatchLimits) -> Result<Filling> {
+        let mut filling = Filling { data: self.buffer(), next: self.next, end: self.end, ..Filling::default() };
+        let fetch = match &mut self.fetch {
+            Some(fetch) => fetch,
+            none => none.insert(Fetch::start(self.client.clone(), &self.topic, self.partition, self.next)?),
+        };
+        let mut wait = limits.wait;
+        while filling.records.len() < limits.rows && filling.data.len() < limits.bytes && !filling.is_over() {
+            let room = (limits.rows - filling.records.len()).min(TAKE);
+            let taken = fetch.take(room, wait, |fetched| filling.add(fetched));
+            if taken < room {
+                break;
+            }
+            wait = Duration::ZERO;
+        }
+        Ok(filling)
+    }
+
+    /// A buffer that nobody points into any more, or a new one.
+    fn buffer(&mut self) -> BytesMut {
+        match self.kept.pop_front().map(Bytes::try_into_mut) {
+            Some(Ok(mut buffer)) => {
+                buffer.clear();
+                return buffer;
+            }
+            Some(Err(in_use)) if self.kept.len() < KEPT => self.kept.push_back(in_use),
+            Some(Err(_)) | None => {}
+        }
+        BytesMut::new()
+    }
+
+    /// Said once an outage; the client itself goes on trying.
+    fn outage(&mut self) -> Option<Error> {
+        let told = self.client.context().told();
+        if !told.take_outage() || std::mem::replace(&mut self.outage, true) {
+            return None;
+        }
+        let error = Error::external(format!("no broker can be reached{}", told.hint()));
+        Some(error.retry(Retry::After(Duration::from_millis(100))))
+    }
+
+    fn failed(&self, code: Code, reason: &str) -> Error {
+        self.watch.look();
+        if let Some(gone) = self.watch.gone(&self.topic) {
+            return gone;
+        }
+        let doing = format!("reading topic '{}' partition {} offset {}", self.topic, self.partition, self.next);
+        let said = if reason.is_empty() { doing } else { format!("{doing} ({reason})") };
+        match code {
+            Code::AutoOffsetReset | Code::OffsetOutOfRange => {
+                match self.watch.lost(&self.topic, self.partition, self.next) {
+                    Ok(Some(gone)) => lost(&self.topic, &format!("partition {}: {}", self.partition, gone.what)),
+                    // There after all, or nobody can tell at the moment.
+                    Ok(None) => Error::external(said),
+                    Err(e) => e.context(said),
+                }
+            }
+            code => error::of_code(code, &said),
+        }
+    }
+}
+
+impl Filling {
+    fn is_over(&self) -> bool {
+        self.failed.is_some() || self.end.is_some_and(|end| self.next >= end)
+    }
+
+    fn add(&mut self, fetched: Fetched<'_>) {
+        // Nothing after an error counts: it is fetched again.
+        if self.is_over() {
+            return;
+        }
+        match fetched {
+            Fetched::Record(record) => self.record(&record),
+            // Beyond the last record there may be control records, which are never delivered.
+            Fetched::End(offset) => self.next = self.next.max(offset),
+            Fetched::Failed(code, reason) => self.failed = Some((code, reason)),
+        }
+    }
+
+    fn record(&mut self, record: &Record<'_>) {
+        if record.offset < self.next {
+            return;
+        }
+        if self.end.is_some_and(|end| record.offset >= end) {
+            self.next = record.offset;
+            return;
+        }
+        let key = record.key.map(|k| self.copy(k));
+        let value = record.value.map(|v| self.copy(v));
+        let headers = record.headers();
+        let headers = (!headers.is_empty()).then(|| self.copy(&encode_headers(&headers)));
+        let (offset, timestamp, broker) = (record.offset, record.timestamp, record.broker);
+        self.records.push(RawRecord { key, value, headers, offset, timestamp, broker });
+        self.next = record.offset + 1;
+    }
+
+    fn copy(&mut self, bytes: &[u8]) -> ByteRange {
+        let start = self.data.len() as u32;
+        self.data.extend_from_slice(bytes);
+        ByteRange { start, end: self.data.len() as u32 }
+    }
+}
+
+impl SplitReader for PartitionReader {
+    fn read(&mut self, limits: &BatchLimits) -> Result<Read> {
+        if self.at_end() {
+            self.fetch = None;
+            return Ok(Read::End);
+        }
+        // Errors of the connection are told on the client's own queue.
+        let _ = self.client.poll(Duration::ZERO);
+        let (filling, taken) = match self.held.take() {
+            Some(held) => held,
+            None => (self.fill(limits)?, Instant::now()),
+        };
+        if !filling.records.is_empty() && !self.watch.knows_of(taken) {
+            self.held = Some((filling, taken));
+            return Ok(Read::Nothing);
+        }
+        // What has become known while these were taken.
+        if let Some(gone) = self.watch.gone(&self.topic) {
+            return Err(gone);
+        }
+        let data = filling.data.freeze();
+        if filling.records.is_empty() {
+            // A buffer without records is free at once.
+            self.kept.push_front(data);
+            self.next = filling.next;
+            return match filling.failed {
+                Some((code, reason)) => {
+                    self.fetch = None;
+                    Err(self.failed(code, &reason))
+                }
+                None if self.at_end() => {
+                    self.fetch = None;
+                    Ok(Read::End)
+                }
+                None => self.outage().map_or(Ok(Read::Nothing), Err),
+            };
+        }
+        self.kept.push_back(data.clone());
+        self.outage = false;
+        self.next = filling.next;
+        if filling.failed.is_some() {
+            // Heard again when the next read starts anew.
+            self.fetch = None;
+        }
+        let behind = self.fetch.as_ref().and_then(Fetch::known_end).map(|end| (end - self.next).max(0) as u64);
+        Ok(Read::Messages(RawBatch {
+            topic: self.topic.clone(),
+            partition: self.partition,
+            data,
+            records: filling.records,
+            next: self.position(),
+            behind,
+        }))
+    }
+
+    fn position(&self) -> Position {
+        at(self.next)
+    }
+}
