@@ -44,6 +44,23 @@ pub struct Target {
     /// Topics become logs and tables become SQLite files in this directory; no servers are needed
     #[arg(long, value_name = "DIR")]
     pub embedded: Option<PathBuf>,
+    /// Only tables become SQLite files in this directory; topics are where the job says
+    #[arg(long, value_name = "DIR", conflicts_with = "embedded")]
+    pub embedded_tables: Option<PathBuf>,
+}
+
+/// Where topics are looked at and filled by hand.
+#[derive(Debug, Clone, Args)]
+pub struct Topics {
+    /// The directory that was given to tidegate run --embedded
+    #[arg(long, value_name = "DIR", conflicts_with = "bootstrap")]
+    pub embedded: Option<PathBuf>,
+    /// Kafka's brokers: --bootstrap 127.0.0.1:9092
+    #[arg(long, value_name = "HOST:PORT,…")]
+    pub bootstrap: Option<String>,
+    /// A property of the Kafka client, by its Java name: --property security.protocol=SASL_SSL
+    #[arg(long = "property", value_name = "K=V", value_parser = key_value, requires = "bootstrap")]
+    pub properties: Vec<(String, String)>,
 }
 
 /// What to plan.
@@ -99,6 +116,10 @@ pub struct RunArgs {
     /// Write the fences anew; rows in doubt may repeat
     #[arg(long)]
     pub reset_fence: bool,
+    /// Where records that were to be read are gone (retention, a topic made anew), go on with the
+    /// oldest there is
+    #[arg(long)]
+    pub skip_lost: bool,
     /// Throw away decided rows of sinks that were removed from the SQL
     #[arg(long)]
     pub drop_pending: bool,
@@ -117,7 +138,7 @@ pub struct QueryArgs {
     pub tables: Option<PathBuf>,
     /// Where tables live.
     #[command(flatten)]
-    pub target: Target,
+    pub target: Topics,
     /// A value for ${NAME}
     #[arg(long = "var", value_name = "K=V", value_parser = key_value)]
     pub var: Vec<(String, String)>,
@@ -144,10 +165,13 @@ pub struct ProduceArgs {
     pub topic: String,
     /// Where topics live.
     #[command(flatten)]
-    pub target: Target,
+    pub target: Topics,
     /// Lines are {"k": key, "v": value, "p": partition}; k, v may be null and p may be left out
     #[arg(long)]
     pub envelope: bool,
+    /// Make the topic with this many partitions where it is missing (embedded: always made, with 2)
+    #[arg(long, value_name = "PARTITIONS", value_parser = clap::value_parser!(u32).range(1..))]
+    pub create: Option<u32>,
 }
 
 /// Tailing.
@@ -157,7 +181,7 @@ pub struct TailArgs {
     pub topic: String,
     /// Where topics live.
     #[command(flatten)]
-    pub target: Target,
+    pub target: Topics,
     /// Print {"k":…,"v":…,"p":…} lines instead of bare values
     #[arg(long)]
     pub envelope: bool,

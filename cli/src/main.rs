@@ -1,10 +1,11 @@
 //! The `tidegate` program: the only place that knows all connectors.
 
 mod args;
-mod embedded;
 mod exit;
 mod graph;
 mod init;
+mod kafka;
+mod memory;
 mod metrics_server;
 mod planning;
 mod produce;
@@ -18,6 +19,7 @@ mod rows;
 mod run;
 mod signals;
 mod tail;
+mod topics;
 mod when;
 
 use std::io::{BufReader, BufWriter, Write};
@@ -30,6 +32,7 @@ use project::Project;
 use tidegate_core::{Error, Result};
 
 fn main() -> ExitCode {
+    memory::keep_some();
     let cli = Cli::parse();
     log_to_stderr();
     match dispatch(&cli.command) {
@@ -47,17 +50,17 @@ fn dispatch(command: &Command) -> Result<u8> {
     match command {
         Command::Run(args) => {
             drop(out);
-            runtime()?.block_on(run::run(args))
+            on_runtime(run::run(args))
         }
         Command::Check(args) => check(args, &mut out),
         Command::Explain(args) => explain(args, &mut out),
-        Command::Query(args) => runtime()?.block_on(query::query(args, &mut out)),
+        Command::Query(args) => on_runtime(query::query(args, &mut out)),
         Command::Produce(args) => {
-            let said = produce::produce(args, BufReader::new(std::io::stdin().lock()))?;
+            let said = on_runtime(produce::produce(args, BufReader::new(std::io::stdin().lock())))?;
             writeln!(std::io::stderr(), "{said}")?;
             Ok(0)
         }
-        Command::Tail(args) => tail::tail(args, &mut out).map(|()| 0),
+        Command::Tail(args) => on_runtime(tail::tail(args, &mut out)).map(|()| 0),
         Command::Init(args) => {
             write!(out, "{}", init::init(&args.path)?)?;
             Ok(0)
@@ -111,14 +114,21 @@ fn read(args: &PlanArgs) -> Result<(Project, Planning)> {
     Ok((project, Planning { registry: registry::all(), set: args.set.clone(), var: args.var.clone() }))
 }
 
-fn runtime() -> Result<tokio::runtime::Runtime> {
+/// Runs to the end of `work`. What is still waiting for a server then is not waited for.
+fn on_runtime<T>(work: impl Future<Output = Result<T>>) -> Result<T> {
     // Operators run on threads of their own; these two do I/O only.
-    tokio::runtime::Builder::new_multi_thread()
+    let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
         .enable_all()
         .build()
-        .map_err(|e| Error::external(format!("cannot start: {e}")).fatal())
+        .map_err(|e| Error::external(format!("cannot start: {e}")).fatal())?;
+    let result = runtime.block_on(work);
+    runtime.shutdown_timeout(GRACE);
+    result
 }
+
+/// How long calls that are under way at the end may take.
+const GRACE: std::time::Duration = std::time::Duration::from_secs(2);
 
 fn log_to_stderr() {
     let filter = tracing_subscriber::EnvFilter::try_from_env("TIDEGATE_LOG")

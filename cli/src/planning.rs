@@ -54,7 +54,7 @@ impl Planning {
         variables.extend(self.var.iter().cloned());
         PlanOptions {
             variables,
-            settings: self.set.clone(),
+            settings: project.settings.iter().chain(&self.set).cloned().collect(),
             file_name: file.to_owned(),
             ..PlanOptions::new(&self.registry)
         }

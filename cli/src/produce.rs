@@ -7,9 +7,10 @@ use tidegate_core::{Error, Result, ResultExt};
 use tidegate_local::log::{Log, Record};
 
 use crate::args::ProduceArgs;
-use crate::embedded::directory;
+use crate::kafka;
+use crate::topics::Place;
 
-/// Partitions of a topic that `produce` makes.
+/// Partitions of an embedded topic that `produce` makes.
 const PARTITIONS: u32 = 2;
 /// Lines appended in one durable step.
 const BATCH: usize = 10_000;
@@ -17,7 +18,7 @@ const BATCH: usize = 10_000;
 /// A line of `--envelope`.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Envelope {
+pub struct Envelope {
     #[serde(default)]
     k: Option<String>,
     #[serde(default)]
@@ -26,25 +27,43 @@ struct Envelope {
     p: Option<u32>,
 }
 
+/// Somewhere messages can be put, a batch in one step.
+pub trait Writes {
+    /// Writes all of them, in order; they are there for good when it returns.
+    ///
+    /// # Errors
+    /// A partition that does not exist, a topic that cannot be written.
+    fn write(&mut self, batch: &[Envelope]) -> Result<()>;
+}
+
 /// Reads all of `input`; says how many messages it appended.
 ///
 /// # Errors
 /// A line that is not understood (with its number; everything before its batch is in the topic), or
-/// a log that cannot be written.
-pub fn produce(args: &ProduceArgs, input: impl BufRead) -> Result<String> {
-    let dir = directory(&args.target, "produce")?;
-    let log = Log::open_or_create(dir, &args.topic, PARTITIONS)?;
+/// a topic that cannot be written.
+pub async fn produce(args: &ProduceArgs, input: impl BufRead) -> Result<String> {
+    let mut topic: Box<dyn Writes> = match args.target.place("produce")? {
+        Place::Embedded(dir) => Box::new(Log::open_or_create(dir, &args.topic, args.create.unwrap_or(PARTITIONS))?),
+        Place::Kafka(properties) => Box::new(kafka::writer(&properties, &args.topic, args.create).await?),
+    };
     let mut batch = Vec::with_capacity(BATCH);
-    let mut count = 0u64;
+    let mut count = 0;
     for (number, line) in input.lines().enumerate() {
         let line = line.context(|| "standard input")?;
         batch.push(parse(line, args.envelope).context(|| format!("line {}", number + 1))?);
         if batch.len() == BATCH {
-            count += append(&log, &mut batch).context(|| format!("topic {}", args.topic))?;
+            count += append(&mut *topic, &mut batch, &args.topic)?;
         }
     }
-    count += append(&log, &mut batch).context(|| format!("topic {}", args.topic))?;
+    count += append(&mut *topic, &mut batch, &args.topic)?;
     Ok(format!("{count} messages into topic '{}'", args.topic))
+}
+
+fn append(topic: &mut dyn Writes, batch: &mut Vec<Envelope>, name: &str) -> Result<usize> {
+    topic.write(batch).context(|| format!("topic {name}"))?;
+    let count = batch.len();
+    batch.clear();
+    Ok(count)
 }
 
 fn parse(line: String, envelope: bool) -> Result<Envelope> {
@@ -57,18 +76,35 @@ fn parse(line: String, envelope: bool) -> Result<Envelope> {
     }
 }
 
-fn append(log: &Log, batch: &mut Vec<Envelope>) -> Result<u64> {
-    let partitions = log.partitions();
-    if let Some(bad) = batch.iter().find_map(|e| e.p.filter(|p| *p >= partitions)) {
-        return Err(Error::user(format!("the topic has {partitions} partitions, no partition {bad}")));
+impl Writes for Log {
+    fn write(&mut self, batch: &[Envelope]) -> Result<()> {
+        let partitions = self.partitions();
+        if let Some(bad) = batch.iter().find_map(|e| e.p.filter(|p| *p >= partitions)) {
+            return Err(Error::user(format!("the topic has {partitions} partitions, no partition {bad}")));
+        }
+        self.produce(batch.iter().map(|e| Record {
+            partition: e.p,
+            key: e.k.as_deref().map(str::as_bytes),
+            value: e.v.as_deref().map(str::as_bytes),
+            headers: None,
+            timestamp: None,
+        }))?;
+        Ok(())
     }
-    let count = log.produce(batch.iter().map(|e| Record {
-        partition: e.p,
-        key: e.k.as_deref().map(str::as_bytes),
-        value: e.v.as_deref().map(str::as_bytes),
-        headers: None,
-        timestamp: None,
-    }))?;
-    batch.clear();
-    Ok(count)
+}
+
+#[cfg(feature = "kafka")]
+impl Writes for tidegate_kafka::Writer {
+    fn write(&mut self, batch: &[Envelope]) -> Result<()> {
+        let bytes = |t: &Option<String>| t.as_ref().map(|t| t.clone().into_bytes());
+        let message = |e: &Envelope| tidegate_kafka::Message { partition: e.p, key: bytes(&e.k), value: bytes(&e.v) };
+        Self::write(self, &batch.iter().map(message).collect::<Vec<_>>())
+    }
+}
+
+#[cfg(not(feature = "kafka"))]
+impl Writes for Box<dyn Writes> {
+    fn write(&mut self, batch: &[Envelope]) -> Result<()> {
+        (**self).write(batch)
+    }
 }

@@ -1,13 +1,13 @@
 //! Projects: a directory with a `project.toml` that names jobs, layers, variables and results.
 
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 use tidegate_core::{Error, Result};
 
 /// A parsed project, or a single SQL file seen as one.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Project {
     /// The jobs, in order of layers.
     pub jobs: Vec<JobFile>,
@@ -17,6 +17,10 @@ pub struct Project {
     pub results: Vec<ResultTable>,
     /// Whether it came from a project.toml.
     pub is_project: bool,
+    /// A profile's directory for tables; topics are where the jobs say.
+    pub embedded_tables: Option<PathBuf>,
+    /// A profile's SETs; the command line's come on top.
+    pub settings: Vec<(String, String)>,
 }
 
 /// One job.
@@ -76,6 +80,11 @@ struct Head {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Profile {
+    /// Tables become SQLite files in this directory, unless the command line says where they live.
+    embedded_tables: Option<PathBuf>,
+    /// SET for every job.
+    #[serde(default)]
+    settings: BTreeMap<String, toml::Value>,
     #[serde(default)]
     variables: BTreeMap<String, toml::Value>,
 }
@@ -109,12 +118,12 @@ impl Project {
 
     /// Nothing: no jobs, no variables.
     pub fn empty() -> Project {
-        Project { jobs: Vec::new(), variables: BTreeMap::new(), results: Vec::new(), is_project: false }
+        Project::default()
     }
 
     fn single(path: &Path) -> Result<Project> {
         let job = JobFile::read(path.display().to_string(), path)?;
-        Ok(Project { jobs: vec![job], variables: BTreeMap::new(), results: Vec::new(), is_project: false })
+        Ok(Project { jobs: vec![job], ..Project::default() })
     }
 
     fn read_manifest(manifest: &Path, profile: Option<&str>) -> Result<Project> {
@@ -122,6 +131,7 @@ impl Project {
         let file: File = toml::from_str(&text)
             .map_err(|e| Error::user(e.to_string().trim().to_owned()).context(manifest.display().to_string()))?;
         let mut variables = texts(file.variables);
+        let (mut embedded_tables, mut settings) = (None, Vec::new());
         if let Some(name) = profile {
             let known: Vec<&str> = file.profile.keys().map(String::as_str).collect();
             let p = file.profile.get(name).ok_or_else(|| {
@@ -129,6 +139,8 @@ impl Project {
                     .help(format!("its profiles: {}", if known.is_empty() { "none".into() } else { known.join(", ") }))
             })?;
             variables.extend(texts(p.variables.clone()));
+            embedded_tables.clone_from(&p.embedded_tables);
+            settings.extend(texts(p.settings.clone()));
         }
         let dir = manifest.parent().unwrap_or(Path::new("."));
         let mut jobs: Vec<JobFile> = Vec::new();
@@ -148,7 +160,7 @@ impl Project {
                 .context(manifest.display().to_string())
                 .help("add a [[layer]] with jobs = [\"file.sql\"]"));
         }
-        Ok(Project { jobs, variables, results: file.results, is_project: true })
+        Ok(Project { jobs, variables, results: file.results, is_project: true, embedded_tables, settings })
     }
 }
 

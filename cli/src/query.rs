@@ -11,10 +11,12 @@ use tidegate_local::embedded::Embedded;
 use tidegate_sql::{PlanOptions, plan_query};
 
 use crate::args::QueryArgs;
+use crate::kafka;
 use crate::planning::Planning;
 use crate::project::Project;
 use crate::report;
 use crate::rows::Rows;
+use crate::topics::Place;
 
 /// Runs the query and prints its rows. Gives the exit code.
 ///
@@ -30,9 +32,13 @@ pub async fn query(args: &QueryArgs, out: &mut impl Write) -> Result<u8> {
     let rows = match &args.tables {
         Some(path) => from_project(path, args, &planning, &opener).await?,
         None => {
-            let script = match &args.target.embedded {
-                Some(dir) => Embedded::declare_all(dir)?,
-                None => String::new(),
+            let script = match (&args.target.embedded, &args.target.bootstrap) {
+                (Some(dir), _) => Embedded::declare_all(dir)?,
+                (None, Some(_)) => match args.target.place("query")? {
+                    Place::Kafka(properties) => kafka::declare_all(&properties).await?,
+                    Place::Embedded(dir) => Embedded::declare_all(dir)?,
+                },
+                (None, None) => String::new(),
             };
             let project = Project::empty();
             rows_of(&script, &args.sql, &planning.options(&project, "query"), &opener).await?

@@ -35,9 +35,11 @@ pub async fn run(args: &RunArgs) -> Result<u8> {
             .context(idle.file.label.clone())
             .help("use tidegate query for a SELECT"));
     }
-    let opener: Arc<dyn Opener> = match &args.target.embedded {
-        Some(dir) => Arc::new(Embedded::new(dir, registry)),
-        None => Arc::new(registry),
+    let tables = args.target.embedded_tables.clone().or_else(|| project.embedded_tables.clone());
+    let opener: Arc<dyn Opener> = match (&args.target.embedded, &tables) {
+        (Some(dir), _) => Arc::new(Embedded::new(dir, registry)),
+        (None, Some(dir)) => Arc::new(Embedded::tables_only(dir, registry)),
+        (None, None) => Arc::new(registry),
     };
     let mut screen = Screen::new(args.plain);
     let running = start(args, &jobs, &project, &opener, &mut screen).await?;
@@ -87,7 +89,7 @@ async fn start(
                 (resource.clone(), all_of(all))
             })
             .collect();
-        let options = options(args, job, waits)?;
+        let options = options(args, project, job, waits)?;
         let handle = Job::start(Arc::new(job.plan.clone()), opener.clone(), options)
             .await
             .map_err(|e| e.context(job.file.label.clone()))?;
@@ -128,9 +130,15 @@ fn all_of(mut parts: Vec<watch::Receiver<bool>>) -> watch::Receiver<bool> {
     receiver
 }
 
-fn options(args: &RunArgs, job: &PlannedJob, upstream: BTreeMap<String, watch::Receiver<bool>>) -> Result<JobOptions> {
+fn options(
+    args: &RunArgs,
+    project: &Project,
+    job: &PlannedJob,
+    upstream: BTreeMap<String, watch::Receiver<bool>>,
+) -> Result<JobOptions> {
     let zone = &job.plan.settings.zone;
-    let state = match (&args.state, &args.target.embedded) {
+    let embedded = args.target.embedded.as_ref().or(args.target.embedded_tables.as_ref());
+    let state = match (&args.state, embedded.or(project.embedded_tables.as_ref())) {
         (Some(dir), _) => dir.clone(),
         (None, Some(dir)) => dir.join("state"),
         (None, None) => PathBuf::from(".tidegate"),
@@ -144,6 +152,7 @@ fn options(args: &RunArgs, job: &PlannedJob, upstream: BTreeMap<String, watch::R
         adopt: args.adopt,
         reset_fence: args.reset_fence,
         drop_pending: args.drop_pending,
+        skip_lost: args.skip_lost,
         upstream,
         storage: tidegate_runtime::store::storage_from_env(),
         ..JobOptions::new(&job.name, &state.join(&job.name), Arc::new(SystemClock))
