@@ -5,9 +5,20 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout, reason = "test support")]
 
 pub mod ask;
+pub mod broker;
+pub mod golden;
 pub mod javatext;
+pub mod kafka_acls;
+pub mod kafka_job;
+pub mod kafka_kill;
+pub mod kafka_topics;
 pub mod kill;
+pub mod old_broker;
+pub mod oracle;
+pub mod place;
 pub mod process;
+pub mod proxy;
+pub mod python;
 pub mod settle;
 pub mod topics;
 pub mod wide;
@@ -19,20 +30,6 @@ use serde_json::Value;
 /// The workspace's root.
 pub fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the workspace").to_owned()
-}
-
-/// Inputs, SQL and results of Apache Flink, where they are at hand (`TIDEGATE_GOLDEN`, or beside the
-/// workspace). Tests that need them say so and pass without.
-pub fn golden() -> Option<PathBuf> {
-    let dir = match std::env::var_os("TIDEGATE_GOLDEN") {
-        Some(dir) => PathBuf::from(dir),
-        None => root().join("../shared/golden"),
-    };
-    if dir.is_dir() {
-        return Some(dir);
-    }
-    println!("skipped: no Flink results at {}; set TIDEGATE_GOLDEN", dir.display());
-    None
 }
 
 /// All rows of an embedded table as JSON values, in order of `order_by`.

@@ -154,12 +154,27 @@ impl Running {
     }
     /// SIGTERM.
     pub fn terminate(&self) {
-        let status = Command::new("kill").arg(self.child.id().to_string()).status();
-        assert!(status.is_ok_and(|s| s.success()), "kill");
+        self.signal("-TERM");
+    }
+    /// SIGSTOP: it stands still wherever it is, as a machine does that is moved or swaps.
+    pub fn pause(&self) {
+        self.signal("-STOP");
+    }
+    /// SIGCONT.
+    pub fn resume(&self) {
+        self.signal("-CONT");
+    }
+    fn signal(&self, name: &str) {
+        let status = Command::new("kill").args([name, &self.child.id().to_string()]).status();
+        assert!(status.is_ok_and(|s| s.success()), "kill {name}");
     }
     /// Whether it has not ended yet.
     pub fn is_running(&mut self) -> bool {
         matches!(self.child.try_wait(), Ok(None))
+    }
+    /// Standard output so far.
+    pub fn stdout(&self) -> String {
+        self.stdout.0.lock().expect("not poisoned").clone()
     }
     /// Standard error so far.
     pub fn stderr(&self) -> String {
