@@ -2,44 +2,21 @@
 #![allow(clippy::unwrap_used, reason = "a test")]
 
 use std::collections::BTreeMap;
-use std::io::Read;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-use tidegate_integration_tests::golden;
-use tidegate_integration_tests::process::{Finished, Tidegate};
-use tidegate_integration_tests::topics::{self, Message};
-
-fn text(path: &Path) -> String {
-    if path.exists() {
-        return std::fs::read_to_string(path).unwrap();
-    }
-    let packed = PathBuf::from(format!("{}.gz", path.display()));
-    let out = std::process::Command::new("gzip").arg("-dc").arg(&packed).output().unwrap();
-    assert!(out.status.success(), "{}", packed.display());
-    let mut text = String::new();
-    out.stdout.as_slice().read_to_string(&mut text).unwrap();
-    text
-}
-
-fn sorted(lines: impl IntoIterator<Item = String>) -> Vec<String> {
-    let mut all: Vec<String> = lines.into_iter().collect();
-    all.sort_unstable();
-    all
-}
-
-fn lines(path: &Path) -> Vec<String> {
-    sorted(text(path).lines().map(str::to_owned))
-}
+use tidegate_integration_tests::golden::{folder, lines, newest, same, sorted, tabs, text, values};
+use tidegate_integration_tests::place::Place;
+use tidegate_integration_tests::process::Finished;
 
 /// Runs one of Flink's SQL files over an input.
-fn run(sql: &Path, input: &str, data: &Path) -> Finished {
-    topics::produce(data, "in", input);
-    let mut job = Tidegate::job(sql, data).args("--set table.local-time-zone=UTC");
+fn run(sql: &Path, input: &str, place: &Place) -> Finished {
+    place.produce("in", input);
+    let mut job = place.job(sql).args("--set table.local-time-zone=UTC");
     for (name, value) in [
-        ("IN", "in"),
-        ("OUT", "out"),
-        ("BS", "embedded:9092"),
-        ("TX", "tx"),
+        ("IN", place.topic("in").as_str()),
+        ("OUT", &place.topic("out")),
+        ("BS", &place.bootstrap()),
+        ("TX", &place.topic("tx")),
         ("REP", "1"),
         ("GUARANTEE", "exactly-once"),
         ("DELAY", "5"),
@@ -49,57 +26,33 @@ fn run(sql: &Path, input: &str, data: &Path) -> Finished {
     job.run()
 }
 
-fn tab(m: &Message) -> String {
-    format!("{}\t{}", m.key.as_deref().unwrap_or("\\N"), m.value.as_deref().unwrap_or("\\N"))
-}
-
-/// As Flink's files have them: a value with a line break takes two lines.
-fn tabs(data: &Path, topic: &str) -> Vec<String> {
-    let all: Vec<String> = topics::read(data, topic).iter().map(tab).collect();
-    sorted(all.join("\n").lines().map(str::to_owned))
-}
-
-fn newest(data: &Path, topic: &str) -> Vec<String> {
-    sorted(topics::newest(&topics::read(data, topic)).into_iter().map(|(k, v)| format!("{k}\t{v}")))
-}
-
-fn values(data: &Path, topic: &str) -> Vec<String> {
-    sorted(topics::read(data, topic).into_iter().filter_map(|m| m.value))
-}
-
-fn each(folder: &str, input: &str, files: &[&str], compare: impl Fn(&str, &Path)) {
-    let Some(golden) = golden() else { return };
-    let folder = golden.join(folder);
+/// Embedded and on Kafka.
+fn each(name: &str, input: &str, files: &[&str], compare: impl Fn(&str, &Place)) {
+    let Some(golden) = folder() else { return };
+    let from = golden.join(name);
     for file in files {
-        let dir = tempfile::tempdir().unwrap();
-        run(&folder.join(file), &text(&folder.join(input)), dir.path()).ok();
-        compare(file, dir.path());
+        for place in Place::all(name) {
+            run(&from.join(file), &text(&from.join(input)), &place).ok();
+            compare(&format!("{file} ({})", place.name()), &place);
+        }
     }
-}
-
-fn same(what: &str, got: &[String], want: &[String]) {
-    let mut count: BTreeMap<&String, i64> = BTreeMap::new();
-    got.iter().for_each(|g| *count.entry(g).or_default() += 1);
-    want.iter().for_each(|w| *count.entry(w).or_default() -= 1);
-    let wrong: Vec<_> = count.iter().filter(|(_, n)| **n != 0).take(6).collect();
-    assert!(wrong.is_empty(), "{what}: {} rows, Flink {}; +ours -Flink's: {wrong:#?}", got.len(), want.len());
 }
 
 #[test]
 fn a_answer_counts() {
-    let Some(g) = golden() else { return };
-    each("a_answer_counts", "input.jsonl", &["a_answer_counts.sql"], |file, data| {
+    let Some(g) = folder() else { return };
+    each("a_answer_counts", "input.jsonl", &["a_answer_counts.sql"], |file, place| {
         for i in 1..=3 {
             let want = lines(&g.join(format!("a_answer_counts/result{i}.final.tsv")));
-            same(&format!("{file} {i}"), &newest(data, &format!("out-{i}")), &want);
+            same(&format!("{file} {i}"), &newest(place, &format!("out-{i}")), &want);
         }
     });
 }
 
 #[test]
 fn a_edge_final_values() {
-    let Some(g) = golden() else { return };
-    each("a_answer_counts", "edge/input.jsonl", &["a_answer_counts.sql"], |file, data| {
+    let Some(g) = folder() else { return };
+    each("a_answer_counts", "edge/input.jsonl", &["a_answer_counts.sql"], |file, place| {
         for i in 1..=3 {
             // Flink's file is the whole changelog: its newest values are those with the highest count.
             let mut last: BTreeMap<String, (i64, String)> = BTreeMap::new();
@@ -113,7 +66,7 @@ fn a_edge_final_values() {
             }
             same(
                 &format!("{file} edge {i}"),
-                &newest(data, &format!("out-{i}")),
+                &newest(place, &format!("out-{i}")),
                 &sorted(last.into_values().map(|x| x.1)),
             );
         }
@@ -124,10 +77,10 @@ const B: [&str; 3] = ["b1_student_op_jsonvalue.sql", "b2_student_op_nested.sql",
 
 #[test]
 fn b_student_operations() {
-    let Some(g) = golden() else { return };
+    let Some(g) = folder() else { return };
     let want = lines(&g.join("b_student_op/result.sorted.tsv"));
-    each("b_student_op", "input.jsonl", &B, |file, data| {
-        same(file, &tabs(data, "out"), &want);
+    each("b_student_op", "input.jsonl", &B, |file, place| {
+        same(file, &tabs(place, "out"), &want);
     });
 }
 
@@ -150,8 +103,8 @@ fn corrected(want: Vec<String>, corrections: &[(&str, Option<&str>)]) -> Vec<Str
 
 #[test]
 fn b_edge() {
-    let Some(g) = golden() else { return };
-    each("b_student_op", "edge/input.jsonl", &B, |file, data| {
+    let Some(g) = folder() else { return };
+    each("b_student_op", "edge/input.jsonl", &B, |file, place| {
         let mut want = lines(&g.join(format!("b_student_op/edge/result.{}.sorted.tsv", &file[..2])));
         if file.starts_with("b3") {
             // An object where a BIGINT is declared makes Flink's json format lose its place, so that
@@ -164,31 +117,31 @@ fn b_edge() {
                 *line = line.replace(first, second);
             }
         }
-        same(file, &tabs(data, "out"), &sorted(want));
+        same(file, &tabs(place, "out"), &sorted(want));
     });
 }
 
 #[test]
 fn c_minute_count() {
-    let Some(g) = golden() else { return };
+    let Some(g) = folder() else { return };
     let files = ["c1_minute_count_jsonvalue.sql", "c2_minute_count_tvf.sql", "c3_minute_count_group.sql"];
     let want = lines(&g.join("c_minute_count/result.sorted.jsonl"));
-    each("c_minute_count", "input.jsonl", &files, |file, data| same(file, &values(data, "out"), &want));
+    each("c_minute_count", "input.jsonl", &files, |file, place| same(file, &values(place, "out"), &want));
 }
 
 #[test]
 fn d_quality() {
-    let Some(g) = golden() else { return };
+    let Some(g) = folder() else { return };
     let want = lines(&g.join("d_qos/result.sorted.jsonl"));
-    each("d_qos", "input.jsonl", &["d1_qos_jsonvalue.sql", "d2_qos_tvf.sql"], |file, data| {
-        same(file, &values(data, "out"), &want);
+    each("d_qos", "input.jsonl", &["d1_qos_jsonvalue.sql", "d2_qos_tvf.sql"], |file, place| {
+        same(file, &values(place, "out"), &want);
     });
 }
 
 #[test]
 fn d_edge() {
-    let Some(g) = golden() else { return };
-    each("d_qos", "edge/input.jsonl", &["d1_qos_jsonvalue.sql", "d2_qos_tvf.sql"], |file, data| {
+    let Some(g) = folder() else { return };
+    each("d_qos", "edge/input.jsonl", &["d1_qos_jsonvalue.sql", "d2_qos_tvf.sql"], |file, place| {
         // Where Tidegate is right on purpose (docs/flink-differences.md):
         let mut corrections = vec![
             // SUM wraps as Flink's does, and is counted; AVG is not made from the wrapped sum.
@@ -204,27 +157,28 @@ fn d_edge() {
             ));
         }
         let want = lines(&g.join(format!("d_qos/edge/result.{}.sorted.jsonl", &file[..2])));
-        same(file, &values(data, "out"), &corrected(want, &corrections));
+        same(file, &values(place, "out"), &corrected(want, &corrections));
     });
 }
 
 #[test]
 fn e_consultant() {
-    let Some(g) = golden() else { return };
+    let Some(g) = folder() else { return };
     let want = lines(&g.join("e_consultant/result.final.tsv"));
-    each("e_consultant", "input.jsonl", &["e1_consultant_jsonvalue.sql", "e2_consultant_json.sql"], |file, data| {
-        same(file, &newest(data, "out"), &want);
+    each("e_consultant", "input.jsonl", &["e1_consultant_jsonvalue.sql", "e2_consultant_json.sql"], |file, place| {
+        same(file, &newest(place, "out"), &want);
     });
 }
 
 #[test]
 fn e_null_in_a_key_stops_the_job() {
-    let Some(g) = golden() else { return };
-    let folder = g.join("e_consultant");
+    let Some(g) = folder() else { return };
+    let from = g.join("e_consultant");
     for file in ["e1_consultant_jsonvalue.sql", "e2_consultant_json.sql"] {
-        let dir = tempfile::tempdir().unwrap();
-        let out = run(&folder.join(file), &text(&folder.join("bad_date/input.jsonl")), dir.path());
-        let said = out.fails_with(2);
-        assert!(said.contains("attribution_time"), "{said}");
+        for place in Place::all("bad-date") {
+            let out = run(&from.join(file), &text(&from.join("bad_date/input.jsonl")), &place);
+            let said = out.fails_with(2);
+            assert!(said.contains("attribution_time"), "{said}");
+        }
     }
 }

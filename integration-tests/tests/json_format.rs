@@ -59,7 +59,14 @@ fn decode(text: &str, ignore: bool) -> String {
         topic: Arc::from("t"),
         partition: 0,
         data: Bytes::from(text.to_owned()),
-        records: vec![RawRecord { key: None, value, headers: None, offset: 0, timestamp: 0 }],
+        records: vec![RawRecord {
+            key: None,
+            value,
+            headers: None,
+            offset: 0,
+            timestamp: 0,
+            broker: tidegate_core::raw::BrokerFacts::default(),
+        }],
         next: Position("1".into()),
         behind: None,
     };
@@ -72,7 +79,7 @@ fn decode(text: &str, ignore: bool) -> String {
 
 #[test]
 fn equals_flinks_json_format() {
-    let Some(golden) = golden() else { return };
+    let Some(golden) = golden::folder() else { return };
     let text = std::fs::read_to_string(golden.join("semantics/probe_json.tsv")).unwrap();
     // One value holds a line break: a line that no case begins belongs to the one before.
     let mut cases: Vec<String> = Vec::new();

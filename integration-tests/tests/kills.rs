@@ -4,9 +4,9 @@
 use std::path::Path;
 use std::time::Duration;
 
+use tidegate_core::failpoint;
 use tidegate_integration_tests::kill::{bounded, check, feed, job};
 use tidegate_integration_tests::process::Tidegate;
-use tidegate_runtime::failpoint;
 
 /// Tasks of successive incarnations: state has to survive every change of their number.
 const TASKS: [&str; 3] = ["1", "2", "7"];
@@ -18,7 +18,7 @@ fn run_to_end(data: &Path, tasks: &str) {
 #[test]
 fn sigkill_at_every_failpoint() {
     let mut never_hit = Vec::new();
-    for (i, name) in failpoint::ALL.iter().enumerate() {
+    for (i, name) in failpoint::RUNTIME.iter().enumerate() {
         let dir = tempfile::tempdir().unwrap();
         let data = dir.path();
         let mut fed = 0;

@@ -34,7 +34,7 @@ fn same(answer: &Answer, types: &str, value: &str) -> bool {
 
 #[test]
 fn equals_flinks_expressions() {
-    let Some(golden) = golden() else { return };
+    let Some(golden) = golden::folder() else { return };
     let text = std::fs::read_to_string(golden.join("semantics/probe1.tsv")).unwrap();
     let mut asker = Asker::new(Dialect::Flink);
     let (mut cases, mut wrong, mut listed) = (0, String::new(), vec![false; DIFFERENCES.len()]);

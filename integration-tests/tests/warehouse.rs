@@ -3,9 +3,11 @@
 #![allow(clippy::unwrap_used, clippy::type_complexity, reason = "a test")]
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::Path;
+use std::path::PathBuf;
 
 use serde_json::{Value, json};
+use tidegate_integration_tests::broker::{Broker, Settings};
+use tidegate_integration_tests::place::Place;
 use tidegate_integration_tests::process::Tidegate;
 use tidegate_integration_tests::topics::{self, Message};
 use tidegate_integration_tests::{root, table_rows};
@@ -14,26 +16,48 @@ const ROWS: usize = 6000;
 
 #[test]
 fn results_equal_an_independent_computation() {
-    let dir = tempfile::tempdir().unwrap();
-    let data = dir.path();
-    let out = Tidegate::job(&root().join("examples/education-warehouse"), data)
-        .args(&format!("--var rows={ROWS}"))
-        .run()
-        .ok();
-    assert!(out.stdout.contains("Audio and video quality"), "result tables are printed: {}", out.stdout);
-    for topic in ["timeline_client_topic", "test_topic_learning_1", "agora_record", "data_pack_order_info"] {
-        assert_eq!(topics::read(data, topic).len(), ROWS, "{topic}");
-    }
-    operations(data);
-    performance(data);
-    quality(data);
-    consultants(data);
-    answers(data);
-    channels(data);
+    let place = Place::embedded();
+    let project = Tidegate::new(["run"]).arg(project()).arg("--plain").arg("--embedded").arg(place.data());
+    check(project, &place);
 }
 
-fn values(data: &Path, topic: &str) -> Vec<(Message, Value)> {
-    topics::read(data, topic)
+/// The same with all its topics in Kafka, by the project's own profile.
+#[test]
+fn results_are_the_same_with_topics_in_kafka() {
+    let Some(broker) = Broker::start(Settings::new()) else { return };
+    let place = Place::on(&broker.bootstrap());
+    let project = Tidegate::new(["run"]).arg(project()).args("--profile services --plain --embedded-tables");
+    let project = project.arg(place.data()).arg("--var").arg(format!("kafka={}", broker.bootstrap()));
+    check(project, &place);
+    // `query` and `tail` see the same topics.
+    let count = "SELECT COUNT(*) AS n FROM timeline_client_topic";
+    let said = Tidegate::new(["query", count, "--format", "csv", "--bootstrap"]).arg(broker.bootstrap()).run().ok();
+    assert_eq!(said.stdout.lines().last(), Some(ROWS.to_string().as_str()), "{}", said.stdout);
+    let said = Tidegate::new(["tail", "agora_record", "--bootstrap"]).arg(broker.bootstrap()).run().ok();
+    assert_eq!(said.stdout.lines().count(), ROWS);
+}
+
+fn project() -> PathBuf {
+    root().join("examples/education-warehouse")
+}
+
+fn check(project: Tidegate, place: &Place) {
+    let out = project.args(&format!("--var rows={ROWS}")).run().ok();
+    assert!(out.stdout.contains("Audio and video quality"), "result tables are printed: {}", out.stdout);
+    for topic in ["timeline_client_topic", "test_topic_learning_1", "agora_record", "data_pack_order_info"] {
+        assert_eq!(place.read(topic).len(), ROWS, "{topic}");
+    }
+    operations(place);
+    performance(place);
+    quality(place);
+    consultants(place);
+    answers(place);
+    channels(place);
+}
+
+fn values(place: &Place, topic: &str) -> Vec<(Message, Value)> {
+    place
+        .read(topic)
         .into_iter()
         .map(|m| {
             let v = serde_json::from_str(m.value.as_deref().unwrap()).unwrap();
@@ -74,9 +98,9 @@ const KINDS: [(&str, &str, &str, Option<&str>, Option<&str>); 7] = [
     ("MATCH_CORRECT", "template", "match", Some("drop:correct"), Some("match")),
 ];
 
-fn operations(data: &Path) {
+fn operations(place: &Place) {
     let mut want = Vec::new();
-    for (m, v) in values(data, "timeline_client_topic") {
+    for (m, v) in values(place, "timeline_client_topic") {
         let (d, o) = (&v["data"], &v["data"]["msg"]["msg_data"]);
         if (int(&d["msgid"]), text(&d["msg"]["msgtype"]).as_str(), int(&d["role"])) != (Some(305), "116", Some(2)) {
             continue;
@@ -101,7 +125,7 @@ fn operations(data: &Path) {
             }
         }
     }
-    let got = values(data, "timeline_analysis_student").into_iter().map(|(m, v)| {
+    let got = values(place, "timeline_analysis_student").into_iter().map(|(m, v)| {
         let f = |name: &str| text(&v[name]);
         let fields = [
             f("messageCreateTime"),
@@ -126,8 +150,8 @@ fn utc(ms: i64) -> String {
 }
 
 /// The table's rows with timestamps cut to the second and without the clock column at the end.
-fn stored(data: &Path, table: &str, times: usize) -> Vec<Vec<String>> {
-    table_rows(data, table, "")
+fn stored(place: &Place, table: &str, times: usize) -> Vec<Vec<String>> {
+    table_rows(&place.data(), table, "")
         .into_iter()
         .map(|row| {
             let kept = row.len() - 1;
@@ -137,20 +161,20 @@ fn stored(data: &Path, table: &str, times: usize) -> Vec<Vec<String>> {
         .collect()
 }
 
-fn performance(data: &Path) {
-    let groups = counted(values(data, "timeline_analysis_student").into_iter().map(|(_, v)| {
+fn performance(place: &Place) {
+    let groups = counted(values(place, "timeline_analysis_student").into_iter().map(|(_, v)| {
         let minute = int(&v["timeStamp"]).unwrap().div_euclid(60_000) * 60_000;
         (minute, text(&v["roomId"]), text(&v["userId"]), text(&v["role"]), text(&v["event"]))
     }));
     let want = groups.into_iter().map(|((minute, room, user, role, event), n)| {
         vec![utc(minute), utc(minute + 60_000), room, user, role, event, n.to_string()]
     });
-    assert_eq!(counted(stored(data, "timeline_signal_analysis", 2)), counted(want));
+    assert_eq!(counted(stored(place, "timeline_signal_analysis", 2)), counted(want));
 }
 
-fn quality(data: &Path) {
+fn quality(place: &Place) {
     let mut groups: BTreeMap<Vec<String>, Vec<i64>> = BTreeMap::new();
-    for (_, v) in values(data, "agora_record") {
+    for (_, v) in values(place, "agora_record") {
         if v["user_type"] != "student" {
             continue;
         }
@@ -177,12 +201,12 @@ fn quality(data: &Path) {
         key.extend([sum.to_string(), json!(sum as f64 / n as f64).to_string(), n.to_string()]);
         key
     });
-    assert_eq!(counted(stored(data, "user_av_record", 2)), counted(want));
+    assert_eq!(counted(stored(place, "user_av_record", 2)), counted(want));
 }
 
-fn consultants(data: &Path) {
+fn consultants(place: &Place) {
     let mut newest: BTreeMap<String, [String; 3]> = BTreeMap::new();
-    for (_, v) in values(data, "data_pack_order_info") {
+    for (_, v) in values(place, "data_pack_order_info") {
         let entry = newest.entry(text(&v["id"])).or_default();
         // last_value ignores NULLs: a field that is missing keeps its old value.
         for (slot, field) in entry.iter_mut().zip(["cc_id", "confirm_date_time", "status"]) {
@@ -197,21 +221,23 @@ fn consultants(data: &Path) {
             .filter(|[_, confirmed, status]| !confirmed.is_empty() && status == "3")
             .map(|[cc, confirmed, _]| (cc, confirmed[..10].to_owned())),
     );
-    let got: BTreeSet<(String, String, i64)> =
-        table_rows(data, "staff_index", "").iter().map(|r| (text(&r[0]), text(&r[3]), int(&r[1]).unwrap())).collect();
+    let got: BTreeSet<(String, String, i64)> = table_rows(&place.data(), "staff_index", "")
+        .iter()
+        .map(|r| (text(&r[0]), text(&r[3]), int(&r[1]).unwrap()))
+        .collect();
     assert!(!got.is_empty());
     assert_eq!(got, want.into_iter().map(|((cc, day), n)| (cc, day, n)).collect());
 }
 
-fn answers(data: &Path) {
-    let all = values(data, "test_topic_learning_1");
+fn answers(place: &Place) {
+    let all = values(place, "test_topic_learning_1");
     for (i, keys) in [&["question_id"][..], &["grade_id"], &["subject_id", "question_id"]].into_iter().enumerate() {
         let want = counted(all.iter().map(|(_, v)| keys.iter().map(|k| text(&v[k])).collect::<Vec<_>>()));
         // Modern Flink: newest value of every message key.
-        let compacted = topics::newest(&topics::read(data, &format!("answer_frequency_{}", i + 1)));
+        let compacted = topics::newest(&place.read(&format!("answer_frequency_{}", i + 1)));
         // UFlink: no keys; the newest value of every key is the one with the largest count.
         let mut largest: BTreeMap<Vec<String>, i64> = BTreeMap::new();
-        for (_, v) in values(data, &format!("answer_result_{}", i + 1)) {
+        for (_, v) in values(place, &format!("answer_result_{}", i + 1)) {
             let n = largest.entry(keys.iter().map(|k| text(&v[k])).collect()).or_default();
             *n = (*n).max(int(&v["frequency"]).unwrap());
         }
@@ -225,12 +251,12 @@ fn answers(data: &Path) {
     }
 }
 
-fn channels(data: &Path) {
+fn channels(place: &Place) {
     let mut want = BTreeMap::new();
-    for (_, v) in values(data, "blink_stg_activity__channel_name_dictionary_da") {
+    for (_, v) in values(place, "blink_stg_activity__channel_name_dictionary_da") {
         want.insert(text(&v["id"]), text(&v["chinese_name"]));
     }
-    let rows = table_rows(data, "channel_name_dictionary", "");
+    let rows = table_rows(&place.data(), "channel_name_dictionary", "");
     let got: BTreeMap<String, String> = rows.iter().map(|r| (text(&r[1]), text(&r[2]))).collect();
     assert!(rows.iter().all(|r| text(&r[0]).len() == 32), "row keys are MD5");
     assert_eq!(got, want);
