@@ -1,4 +1,4 @@
--- B1, nested JSON_VALUE spelling (Blink), into a black hole.
+-- B1, nested JSON_VALUE spelling (Blink).
 CREATE TABLE timeline_client (
   messageKey VARBINARY, `message` VARBINARY, topic VARCHAR, `partition` INT, `offset` BIGINT,
   createTime AS JSON_VALUE(CAST(`message` AS VARCHAR), '$.createTime'),
@@ -13,12 +13,12 @@ CREATE TABLE timeline_client (
   msg_msgData_action AS JSON_VALUE(CAST(JSON_VALUE(CAST(JSON_VALUE(CAST(JSON_VALUE(CAST(`message` AS VARCHAR), '$.data') AS VARCHAR), '$.msg') AS VARCHAR), '$.msg_data') AS VARCHAR), '$.action'),
   msg_msgData_subAction AS JSON_VALUE(CAST(JSON_VALUE(CAST(JSON_VALUE(CAST(JSON_VALUE(CAST(`message` AS VARCHAR), '$.data') AS VARCHAR), '$.msg') AS VARCHAR), '$.msg_data') AS VARCHAR), '$.sub_action'),
   msg_msgData_pageIndex AS CAST(JSON_VALUE(CAST(JSON_VALUE(CAST(JSON_VALUE(CAST(JSON_VALUE(CAST(`message` AS VARCHAR), '$.data') AS VARCHAR), '$.msg') AS VARCHAR), '$.msg_data') AS VARCHAR), '$.page_index') AS BIGINT)
-) WITH (type = 'kafka011', topic = 'operation', `group.id` = 'bench_b1',
-  bootstrap.servers = 'embedded:9092', startupMode = 'EARLIEST');
+) WITH (type = 'kafka011', topic = '${in}', `group.id` = 'bench_b1',
+  bootstrap.servers = '${brokers}', startupMode = 'EARLIEST');
 
 CREATE TABLE timeline_analysis_student (
   messageKey VARBINARY, `message` VARBINARY
-) WITH (type = 'blackhole');
+) WITH (${sink});
 
 INSERT INTO timeline_analysis_student
 SELECT messageKey, CAST(CONCAT(

@@ -1,9 +1,9 @@
--- B1 with ROW columns (Flink), into a black hole.
+-- B1 with ROW columns (Flink).
 CREATE TABLE operation (
   messageKey STRING, createTime STRING,
   `data` ROW<userid BIGINT, roomid BIGINT, `timestamp` BIGINT, `role` TINYINT, msgid BIGINT,
     msg ROW<msgtype STRING, msg_data ROW<target_id STRING, target_type STRING, `action` STRING, sub_action STRING, page_index BIGINT>>>
-) WITH ('connector' = 'kafka', 'topic' = 'operation', 'properties.bootstrap.servers' = 'embedded:9092',
+) WITH ('connector' = 'kafka', 'topic' = '${in}', 'properties.bootstrap.servers' = '${brokers}',
   'scan.startup.mode' = 'earliest-offset', 'key.format' = 'raw', 'key.fields' = 'messageKey',
   'value.format' = 'json', 'value.fields-include' = 'EXCEPT_KEY', 'value.json.ignore-parse-errors' = 'true');
 CREATE VIEW flat AS
@@ -12,7 +12,7 @@ SELECT messageKey, createTime, `data`.userid AS userid, `data`.roomid AS roomid,
   `data`.msg.msg_data.target_id AS target_id, `data`.msg.msg_data.target_type AS target_type,
   `data`.msg.msg_data.`action` AS act, `data`.msg.msg_data.sub_action AS sub_act, `data`.msg.msg_data.page_index AS page_index
 FROM operation;
-CREATE TABLE result (messageKey STRING, message STRING) WITH ('connector' = 'blackhole');
+CREATE TABLE result (messageKey STRING, message STRING) WITH (${sink});
 BEGIN STATEMENT SET;
 INSERT INTO result
 SELECT messageKey, CONCAT('{"messageCreateTime": "', createTime, '", "timeStamp": ', CAST(time_stamp AS STRING),

@@ -11,7 +11,8 @@ use tidegate_core::{Error, Result};
 use crate::data::{Workload, generate};
 use crate::measure::thread_cpu_nanos;
 
-const BATCH: usize = 8192;
+/// Rows of one batch.
+pub const BATCH: usize = 8192;
 
 type Text<'a> = Option<Cow<'a, str>>;
 
@@ -114,14 +115,15 @@ struct Order<'a> {
 }
 
 /// The columns of one batch.
-struct Columns {
+pub struct Columns {
     texts: Vec<StringBuilder>,
     longs: Vec<Int64Builder>,
     bytes: Vec<Int8Builder>,
 }
 
 impl Columns {
-    fn new() -> Self {
+    /// Empty ones.
+    pub fn new() -> Self {
         Columns {
             texts: (0..8).map(|_| StringBuilder::new()).collect(),
             longs: (0..8).map(|_| Int64Builder::new()).collect(),
@@ -136,7 +138,8 @@ impl Columns {
             b.append_option(l);
         }
     }
-    fn finish(&mut self) {
+    /// Ends the batch.
+    pub fn finish(&mut self) {
         for b in &mut self.texts {
             black_box(b.finish());
         }
@@ -149,7 +152,11 @@ impl Columns {
     }
 }
 
-fn one(workload: Workload, text: &str, c: &mut Columns) -> serde_json::Result<()> {
+/// Decodes one message.
+///
+/// # Errors
+/// It does not parse.
+pub fn decode(workload: Workload, text: &str, c: &mut Columns) -> serde_json::Result<()> {
     match workload {
         Workload::Answer => {
             let a: Answer = serde_json::from_str(text)?;
@@ -193,10 +200,10 @@ pub fn floor(workload: Workload, rows: u64, seed: u64) -> Result<f64> {
     let mut columns = Columns::new();
     let mut nanos = 0u64;
     let mut failed = None;
-    let mut decode = |batch: &mut Vec<String>| {
+    let mut decode_all = |batch: &mut Vec<String>| {
         let start = thread_cpu_nanos();
         for text in batch.iter() {
-            if let Err(e) = one(workload, text, &mut columns) {
+            if let Err(e) = decode(workload, text, &mut columns) {
                 failed = Some(e.to_string());
             }
         }
@@ -207,10 +214,10 @@ pub fn floor(workload: Workload, rows: u64, seed: u64) -> Result<f64> {
     generate(workload, rows, seed, |m| {
         pending.push(m.value);
         if pending.len() == BATCH {
-            decode(&mut pending);
+            decode_all(&mut pending);
         }
     });
-    decode(&mut pending);
+    decode_all(&mut pending);
     match failed {
         Some(e) => Err(Error::internal(format!("{workload:?}: {e}"))),
         None => Ok(rows as f64 / (nanos as f64 / 1e9)),
