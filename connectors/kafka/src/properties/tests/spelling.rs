@@ -121,10 +121,10 @@ fn check_reports_mistakes_at_their_option() {
 }
 
 #[test]
-fn no_place_where_its_line_would_show_a_secret() {
+fn no_error_shows_a_secret() {
     let text = "sasl.jaas.config=a.PlainLoginModule required password=\"hunter2\";security.protocol=x";
     let error = blink(&[("extraConfig", text)]).unwrap_err();
-    assert!(error.span().line == 99 && !error.to_string().contains("hunter2"), "{error}");
+    assert!(!error.to_string().contains("hunter2"), "{error}");
     let tls = [("properties.security.protocol", "SSL"), ("properties.ssl.keystore.certificate.chain", "x")];
     let error = flink(&[&tls[..], &[("properties.ssl.keystore.key", "hunter2")]].concat()).unwrap_err();
     assert!(!error.to_string().contains("hunter2"), "{error}");
