@@ -51,19 +51,35 @@ pub fn directory() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("jobs")
 }
 
-/// The program under test: as given, or beside this one.
-///
-/// # Errors
-/// It has not been built.
-pub fn tidegate(given: Option<&PathBuf>) -> Result<PathBuf> {
-    let path = match given {
-        Some(path) => path.clone(),
-        None => std::env::current_exe()?.with_file_name("tidegate"),
-    };
-    if path.is_file() {
-        return Ok(path);
+/// The program that is measured, and how it is run: arguments of every benchmark.
+#[derive(clap::Args)]
+pub struct Program {
+    /// Worker tasks
+    #[arg(long, default_value_t = 2)]
+    pub tasks: u32,
+    /// Where data and state are kept
+    #[arg(long, default_value = "target/bench-data")]
+    pub data: PathBuf,
+    /// The tidegate binary; default: beside this one
+    #[arg(long)]
+    tidegate: Option<PathBuf>,
+}
+
+impl Program {
+    /// Where the binary is.
+    ///
+    /// # Errors
+    /// There is none.
+    pub fn path(&self) -> Result<PathBuf> {
+        let path = match &self.tidegate {
+            Some(path) => path.clone(),
+            None => std::env::current_exe()?.with_file_name("tidegate"),
+        };
+        if path.is_file() {
+            return Ok(path);
+        }
+        Err(Error::user(format!("{} is missing", path.display())).help("cargo build --release -p tidegate"))
     }
-    Err(Error::user(format!("{} is missing", path.display())).help("cargo build --release -p tidegate"))
 }
 
 /// Removes a directory that may be there.

@@ -23,15 +23,8 @@ pub struct Args {
     /// Runs of each job; the median is reported
     #[arg(long, default_value_t = 3)]
     repeat: usize,
-    /// Worker tasks
-    #[arg(long, default_value_t = 2)]
-    tasks: u32,
-    /// Where data is made and kept
-    #[arg(long, default_value = "target/bench-data")]
-    data: PathBuf,
-    /// The tidegate binary; default: beside this one
-    #[arg(long)]
-    tidegate: Option<PathBuf>,
+    #[command(flatten)]
+    program: jobs::Program,
 }
 
 /// Measures and prints the table.
@@ -39,13 +32,13 @@ pub struct Args {
 /// # Errors
 /// A run that fails.
 pub fn report(args: &Args) -> Result<()> {
-    let tidegate = jobs::tidegate(args.tidegate.as_ref())?;
+    let tidegate = args.program.path()?;
     let mut table = comfy_table::Table::new();
     table.load_preset(comfy_table::presets::ASCII_MARKDOWN);
     table.set_header(["job", "rows/CPU-s", "target", "floor", "of floor", "wall s", "rows/s", "peak MiB", "one row s"]);
     for job in jobs::chosen(&args.jobs)? {
-        let all = Topic { dir: args.data.clone(), rows: args.rows };
-        let one = Topic { dir: args.data.join("one"), rows: 1 };
+        let all = Topic { dir: args.program.data.clone(), rows: args.rows };
+        let one = Topic { dir: args.program.data.join("one"), rows: 1 };
         make(&all, job)?;
         make(&one, job)?;
         let floor = floor::floor(job.workload, args.rows.min(500_000), SEED)?;
@@ -70,7 +63,7 @@ pub fn report(args: &Args) -> Result<()> {
     }
     #[allow(clippy::print_stdout, reason = "the report is what the program is for")]
     {
-        println!("{} messages a job, {} tasks, median of {}\n{table}", args.rows, args.tasks, args.repeat);
+        println!("{} messages a job, {} tasks, median of {}\n{table}", args.rows, args.program.tasks, args.repeat);
     }
     Ok(())
 }
@@ -135,7 +128,7 @@ fn run(tidegate: &Path, args: &Args, job: &Job, n: usize, topic: &Topic) -> Resu
             .args(["--var", &format!("in={}", job.topic), "--var", "brokers=embedded:9092", "--var", sink])
             .args(["--until", "latest", "--plain", "--from", "earliest"])
             .arg("--tasks")
-            .arg(args.tasks.to_string()),
+            .arg(args.program.tasks.to_string()),
     );
     jobs::remove(&state)?;
     cost

@@ -31,15 +31,8 @@ pub struct Args {
     /// Epochs, in ms
     #[arg(long, value_delimiter = ',', default_value = "100,1000,10000")]
     epochs: Vec<u64>,
-    /// Worker tasks
-    #[arg(long, default_value_t = 2)]
-    tasks: u32,
-    /// Where state is kept while a job runs
-    #[arg(long, default_value = "target/bench-data")]
-    data: PathBuf,
-    /// The tidegate binary; default: beside this one
-    #[arg(long)]
-    tidegate: Option<PathBuf>,
+    #[command(flatten)]
+    program: jobs::Program,
 }
 
 /// Bytes of a message.
@@ -56,7 +49,7 @@ const PATIENCE: Duration = Duration::from_secs(30);
 /// # Errors
 /// A job that fails, messages that are lost or doubled.
 pub fn report(args: &Args) -> Result<()> {
-    let tidegate = jobs::tidegate(args.tidegate.as_ref())?;
+    let tidegate = args.program.path()?;
     let cluster = Cluster::connect(&args.bootstrap)?;
     let mut table = comfy_table::Table::new();
     table.load_preset(comfy_table::presets::ASCII_MARKDOWN);
@@ -90,7 +83,7 @@ fn measure(args: &Args, tidegate: &PathBuf, cluster: &Cluster, epoch_ms: u64) ->
     let epoch = Duration::from_millis(epoch_ms);
     let id = format!("bench-{}-latency-{epoch_ms}", std::process::id());
     let (input, output) = (format!("{id}-in"), format!("{id}-out"));
-    let state = args.data.join(&id);
+    let state = args.program.data.join(&id);
     jobs::remove(&state)?;
     cluster.create(&[input.clone(), output.clone()])?;
     let mut command = Command::new(tidegate);
@@ -99,7 +92,7 @@ fn measure(args: &Args, tidegate: &PathBuf, cluster: &Cluster, epoch_ms: u64) ->
         .arg(jobs::directory().join("kafka/copy.sql"))
         .arg("--state")
         .arg(&state)
-        .args(["--from", "earliest", "--plain", "--tasks", &args.tasks.to_string()])
+        .args(["--from", "earliest", "--plain", "--tasks", &args.program.tasks.to_string()])
         .args(["--set", &format!("pipeline.name={id}")])
         .args(["--set", &format!("execution.checkpointing.interval={epoch_ms}ms")])
         .args(["--var", &format!("in={input}"), "--var", &format!("out={output}")])

@@ -37,15 +37,8 @@ pub struct Args {
     /// Runs of each job and floor; medians are reported
     #[arg(long, default_value_t = 5)]
     repeat: usize,
-    /// Worker tasks
-    #[arg(long, default_value_t = 2)]
-    tasks: u32,
-    /// Where state is kept while a job runs
-    #[arg(long, default_value = "target/bench-data")]
-    data: PathBuf,
-    /// The tidegate binary; default: beside this one
-    #[arg(long)]
-    tidegate: Option<PathBuf>,
+    #[command(flatten)]
+    program: jobs::Program,
     /// The broker's process; default: who listens on the port
     #[arg(long)]
     broker_pid: Option<u32>,
@@ -90,7 +83,7 @@ struct Line {
 /// A run that fails.
 pub fn report(args: &Args) -> Result<()> {
     let bench = Bench {
-        tidegate: jobs::tidegate(args.tidegate.as_ref())?,
+        tidegate: args.program.path()?,
         cluster: Cluster::connect(&args.bootstrap)?,
         broker: Broker::find(args.broker_pid, &args.bootstrap),
         args,
@@ -102,7 +95,7 @@ pub fn report(args: &Args) -> Result<()> {
     }
     #[allow(clippy::print_stdout, reason = "the report is what the program is for")]
     {
-        println!("{} messages a job, {} tasks, medians of {}", args.rows, args.tasks, args.repeat);
+        println!("{} messages a job, {} tasks, medians of {}", args.rows, args.program.tasks, args.repeat);
         println!("{}", table::of(&lines));
     }
     Ok(())
@@ -159,7 +152,7 @@ impl Bench<'_> {
     fn run(&self, workload: &Workload, topic: &str, rows: u64, n: usize) -> Result<(Run, Volume)> {
         let id = format!("bench-{}-{}-{n}-{rows}", std::process::id(), workload.name);
         let outputs: Vec<String> = workload.outputs.iter().map(|o| format!("{id}{o}")).collect();
-        let state = self.args.data.join(&id);
+        let state = self.args.program.data.join(&id);
         jobs::remove(&state)?;
         self.cluster.create(&outputs)?;
         let mut command = Command::new(&self.tidegate);
@@ -169,7 +162,7 @@ impl Bench<'_> {
             .arg("--state")
             .arg(&state)
             .args(["--until", "latest", "--from", "earliest", "--plain"])
-            .args(["--tasks", &self.args.tasks.to_string()])
+            .args(["--tasks", &self.args.program.tasks.to_string()])
             .args(["--set", &format!("pipeline.name={id}")])
             .args(["--var", &format!("in={topic}"), "--var", &format!("out={id}")])
             .args(["--var", &format!("brokers={}", self.cluster.bootstrap)]);
