@@ -5,6 +5,8 @@ use arrow_array::{BinaryArray, PrimitiveArray, StringArray};
 use arrow_buffer::{NullBufferBuilder, OffsetBuffer, ScalarBuffer};
 use tidegate_core::error::{Error, Result};
 
+use crate::text::buffer::WideBuffer;
+
 /// Values of a fixed-width type.
 pub(crate) struct Primitive<T: ArrowPrimitiveType> {
     values: Vec<T::Native>,
@@ -35,7 +37,7 @@ impl<T: ArrowPrimitiveType> Primitive<T> {
 
 /// Values of varying length, one after the other.
 pub(crate) struct Varying {
-    pub(crate) values: Vec<u8>,
+    values: WideBuffer,
     offsets: Vec<i32>,
     nulls: NullBufferBuilder,
 }
@@ -44,32 +46,27 @@ impl Varying {
     pub(crate) fn new(rows: usize, bytes: usize) -> Self {
         let mut offsets = Vec::with_capacity(rows + 1);
         offsets.push(0);
-        Varying { values: Vec::with_capacity(bytes), offsets, nulls: NullBufferBuilder::new(rows) }
+        Varying { values: WideBuffer::with_capacity(bytes), offsets, nulls: NullBufferBuilder::new(rows) }
     }
     #[inline]
     pub(crate) fn append(&mut self, value: Option<&[u8]>) {
         match value {
             Some(v) => {
-                self.values.extend_from_slice(v);
+                self.values.slice(v);
                 self.nulls.append_non_null();
             }
             None => self.nulls.append_null(),
         }
         self.end();
     }
-    /// Appends `data[start..end]`. Short texts are the rule: they are copied with what follows them,
-    /// at a fixed width, and cut.
+    /// Bytes so far.
+    pub(crate) fn bytes(&self) -> usize {
+        self.values.len()
+    }
+    /// Appends `data[start..end]`.
     #[inline(always)]
     pub(crate) fn append_range(&mut self, data: &[u8], start: usize, end: usize) {
-        const WIDE: usize = 32;
-        let from = self.values.len();
-        match data.get(start..start + WIDE) {
-            Some(wide) if end - start <= WIDE => {
-                self.values.extend_from_slice(wide);
-                self.values.truncate(from + end - start);
-            }
-            _ => self.values.extend_from_slice(data.get(start..end).unwrap_or(&[])),
-        }
+        self.values.range(data, start, end);
         self.nulls.append_non_null();
         self.end();
     }
@@ -87,7 +84,7 @@ impl Varying {
     pub(crate) fn binary(mut self) -> Result<BinaryArray> {
         self.too_long()?;
         let offsets = OffsetBuffer::new(ScalarBuffer::from(self.offsets));
-        BinaryArray::try_new(offsets, self.values.into(), self.nulls.finish())
+        BinaryArray::try_new(offsets, self.values.into_vec().into(), self.nulls.finish())
             .map_err(|e| Error::internal(e.to_string()))
     }
     /// As text; rows that are not UTF-8 are told to `invalid` and get replacement characters.
@@ -96,7 +93,7 @@ impl Varying {
         let nulls = self.nulls.finish();
         let offsets = OffsetBuffer::new(ScalarBuffer::from(self.offsets));
         // Arrow checks the text as a whole, and that no row's end cuts a character in two.
-        let values = arrow_buffer::Buffer::from_vec(self.values);
+        let values = arrow_buffer::Buffer::from_vec(self.values.into_vec());
         if let Ok(array) = StringArray::try_new(offsets.clone(), values.clone(), nulls.clone()) {
             return Ok(array);
         }
@@ -111,6 +108,7 @@ impl Varying {
         }
         repaired.too_long()?;
         let offsets = OffsetBuffer::new(ScalarBuffer::from(repaired.offsets));
-        StringArray::try_new(offsets, repaired.values.into(), nulls).map_err(|e| Error::internal(e.to_string()))
+        StringArray::try_new(offsets, repaired.values.into_vec().into(), nulls)
+            .map_err(|e| Error::internal(e.to_string()))
     }
 }

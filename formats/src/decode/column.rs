@@ -80,7 +80,7 @@ impl ColumnBuilder {
     /// Bytes of text so far.
     pub(crate) fn bytes(&self) -> usize {
         match self {
-            ColumnBuilder::Text(v) | ColumnBuilder::Bytes(v) => v.values.len(),
+            ColumnBuilder::Text(v) | ColumnBuilder::Bytes(v) => v.bytes(),
             _ => 0,
         }
     }

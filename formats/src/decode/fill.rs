@@ -12,38 +12,39 @@ use super::value::{Bad, Chunk, Datum};
 use crate::json::scan::Kind;
 
 impl Chunk<'_> {
-    /// Converts a field of all rows; `first_row` is the chunk's first row in the batch.
+    /// Converts a field of messages that are kept; the first of them is row `first_row` of the batch.
     pub(crate) fn append_column(
         &self,
         index: usize,
         field: &Field,
         builder: &mut ColumnBuilder,
-        first_row: usize,
+        (first_row, records): (usize, &[u32]),
         problems: &mut Problems,
     ) {
-        let mut report = |row: usize, bad: Bad| {
-            problems.field(bad.on, self.records[row], (first_row + row) as u32, index, bad.reason);
+        let mut report = |nth: usize, bad: Bad| {
+            problems.field(bad.on, records[nth], (first_row + nth) as u32, index, bad.reason);
         };
+        let rows = records.iter().map(|record| *record as usize - self.first).enumerate();
         match builder {
-            ColumnBuilder::Text(b) => self.texts(field, b, &mut report),
+            ColumnBuilder::Text(b) => self.texts(field, b, rows, &mut report),
             ColumnBuilder::Bytes(b) if matches!(&field.source, Source::Slot { how: How::Raw { .. }, .. }) => {
-                self.texts(field, b, &mut report);
+                self.texts(field, b, rows, &mut report);
             }
             b if field.data_type.ty.is_integer() => {
-                for row in 0..self.records.len() {
-                    match self.int(field, row, self.records[row] as usize) {
+                for (nth, row) in rows {
+                    match self.int(field, row) {
                         Ok(n) => b.append_int(n),
                         Err(bad) => {
                             b.append_int(None);
-                            report(row, bad);
+                            report(nth, bad);
                         }
                     }
                 }
             }
             b => {
-                for row in 0..self.records.len() {
-                    let value = self.value(field, row, self.records[row] as usize).unwrap_or_else(|bad| {
-                        report(row, bad);
+                for (nth, row) in rows {
+                    let value = self.value(field, row).unwrap_or_else(|bad| {
+                        report(nth, bad);
                         Datum::Scalar(Scalar::Null)
                     });
                     b.append(&value);
@@ -52,19 +53,25 @@ impl Chunk<'_> {
         }
     }
 
-    fn texts(&self, field: &Field, builder: &mut Varying, report: &mut impl FnMut(usize, Bad)) {
+    fn texts(
+        &self,
+        field: &Field,
+        builder: &mut Varying,
+        rows: impl Iterator<Item = (usize, usize)>,
+        report: &mut impl FnMut(usize, Bad),
+    ) {
         let direct = direct(field).map(|(reader, slot, numbers)| (&self.readers[reader], slot, numbers));
-        for row in 0..self.records.len() {
+        for (nth, row) in rows {
             if let Some((reader, slot, numbers)) = direct
                 && append_direct(&self.raw.data, reader, row, slot, numbers, builder)
             {
                 continue;
             }
-            match self.text(field, row, self.records[row] as usize) {
+            match self.text(field, row) {
                 Ok(text) => builder.append(text.as_deref()),
                 Err(bad) => {
                     builder.append(None);
-                    report(row, bad);
+                    report(nth, bad);
                 }
             }
         }

@@ -1,4 +1,6 @@
 //! The row filter, asked of slots before anything is built.
+//!
+//! Each condition is asked of all rows that the conditions before it have left open, in one loop.
 
 use std::cmp::Ordering;
 
@@ -82,60 +84,95 @@ impl Predicate {
         })
     }
 
-    /// What it says of a row; `record` is the row's message.
-    pub(crate) fn eval(&self, chunk: &Chunk<'_>, fields: &[Field], row: usize, record: usize) -> Truth {
+    /// Leaves only the rows of a chunk that it does not drop, in order. `said` is room to work in.
+    pub(crate) fn keep(&self, chunk: &Chunk<'_>, fields: &[Field], rows: &mut Vec<u32>, said: &mut Vec<Truth>) {
+        let Some(last) = rows.last() else { return };
+        said.clear();
+        said.resize(*last as usize + 1, Truth::False);
+        self.ask(chunk, fields, rows, said);
+        rows.retain(|row| said[*row as usize] != Truth::False);
+    }
+
+    /// Writes down what it says of some rows.
+    fn ask(&self, chunk: &Chunk<'_>, fields: &[Field], rows: &[u32], said: &mut [Truth]) {
         match self {
             Predicate::And(parts) => {
+                rows.iter().for_each(|row| said[*row as usize] = Truth::True);
+                let mut open = rows.to_vec();
                 for part in parts {
-                    match part.eval(chunk, fields, row, record) {
-                        Truth::True => {}
-                        other => return other,
-                    }
+                    part.ask(chunk, fields, &open, said);
+                    open.retain(|row| said[*row as usize] == Truth::True);
                 }
-                Truth::True
             }
-            Predicate::Or(parts) => {
-                let mut said = Truth::False;
-                for part in parts {
-                    match part.eval(chunk, fields, row, record) {
-                        Truth::True => return Truth::True,
-                        Truth::Fails => said = Truth::Fails,
-                        Truth::False => {}
-                    }
+            Predicate::Or(parts) => any(parts, rows, said, &|part: &Predicate, open: &[u32], said: &mut [Truth]| {
+                part.ask(chunk, fields, open, said);
+            }),
+            Predicate::Text { field, op: CompareOp::Eq, value } => {
+                let field = &fields[*field];
+                let plain = chunk.plain_texts(field);
+                for &row in rows {
+                    said[row as usize] = match plain.as_ref().and_then(|p| p.get(row as usize)) {
+                        Some(text) if same(text, value) => Truth::True,
+                        Some(_) => Truth::False,
+                        None => self.one(chunk, fields, row as usize),
+                    };
                 }
-                said
             }
+            _ => rows.iter().for_each(|row| said[*row as usize] = self.one(chunk, fields, *row as usize)),
+        }
+    }
+
+    /// What a single condition says of a row.
+    fn one(&self, chunk: &Chunk<'_>, fields: &[Field], row: usize) -> Truth {
+        match self {
+            // These consist of others, and are asked for many rows at once.
+            Predicate::And(_) | Predicate::Or(_) => Truth::False,
             Predicate::Int { field, op, value } => {
-                truth(chunk.int(&fields[*field], row, record).map(|n| n.is_some_and(|n| holds(*op, n.cmp(value)))))
+                truth(chunk.int(&fields[*field], row).map(|n| n.is_some_and(|n| holds(*op, n.cmp(value)))))
             }
-            Predicate::Text { field, op, value } => {
-                if *op == CompareOp::Eq
-                    && let Some(text) = chunk.plain_text(&fields[*field], row)
-                {
-                    return if same(text, value) { Truth::True } else { Truth::False };
-                }
-                truth(
-                    chunk
-                        .text(&fields[*field], row, record)
-                        .map(|t| t.is_some_and(|t| holds(*op, t.as_ref().cmp(value.as_slice())))),
-                )
-            }
+            Predicate::Text { field, op, value } => truth(
+                chunk
+                    .text(&fields[*field], row)
+                    .map(|t| t.is_some_and(|t| holds(*op, t.as_ref().cmp(value.as_slice())))),
+            ),
             Predicate::InInts { field, values } => {
-                truth(chunk.int(&fields[*field], row, record).map(|n| n.is_some_and(|n| values.contains(&n))))
+                truth(chunk.int(&fields[*field], row).map(|n| n.is_some_and(|n| values.contains(&n))))
             }
             Predicate::InTexts { field, values } => truth(
                 chunk
-                    .text(&fields[*field], row, record)
+                    .text(&fields[*field], row)
                     .map(|t| t.is_some_and(|t| values.iter().any(|v| v.as_slice() == t.as_ref()))),
             ),
             Predicate::Other { field, op, value } => truth(
                 chunk
-                    .value(&fields[*field], row, record)
+                    .value(&fields[*field], row)
                     .map(|d| matches!(d, Datum::Scalar(s) if compare(&s, value).is_some_and(|o| holds(*op, o)))),
             ),
-            Predicate::Null { field, wanted } => truth(
-                chunk.value(&fields[*field], row, record).map(|d| matches!(d, Datum::Scalar(Scalar::Null)) == *wanted),
-            ),
+            Predicate::Null { field, wanted } => {
+                truth(chunk.value(&fields[*field], row).map(|d| matches!(d, Datum::Scalar(Scalar::Null)) == *wanted))
+            }
+        }
+    }
+}
+
+/// OR: a row for which a part is TRUE is settled; one for which a part fails is so unless another is TRUE.
+fn any(parts: &[Predicate], rows: &[u32], said: &mut [Truth], mut ask: impl FnMut(&Predicate, &[u32], &mut [Truth])) {
+    let mut open = rows.to_vec();
+    let mut failed = Vec::new();
+    for part in parts {
+        ask(part, &open, said);
+        open.retain(|row| {
+            let truth = said[*row as usize];
+            if truth == Truth::Fails {
+                failed.push(*row);
+            }
+            truth != Truth::True
+        });
+    }
+    open.iter().for_each(|row| said[*row as usize] = Truth::False);
+    for row in failed {
+        if said[row as usize] != Truth::True {
+            said[row as usize] = Truth::Fails;
         }
     }
 }

@@ -15,6 +15,7 @@ pub(crate) mod cast;
 pub mod chain;
 mod column;
 mod csv;
+mod factor;
 mod field;
 mod fill;
 mod filter;
@@ -35,6 +36,7 @@ use tidegate_core::types::Column;
 use tidegate_core::{Dialect, Scalar};
 
 use column::ColumnBuilder;
+use factor::factor;
 use field::Field;
 use filter::{Predicate, Truth};
 use problem::Problems;
@@ -102,7 +104,7 @@ pub struct Decoded {
 }
 
 /// Rows converted at a time, so that bytes and slots stay in the cache.
-const CHUNK: usize = 1024;
+const CHUNK: usize = 256;
 
 impl Decoder {
     /// Compiles a scan.
@@ -112,7 +114,7 @@ impl Decoder {
     pub fn new(spec: DecoderSpec<'_>) -> Result<Decoder> {
         let mut readers = Vec::new();
         let fields = field::compile(&spec, &mut readers)?;
-        let filter = spec.scan.filter.as_ref().map(|f| Predicate::compile(f, &fields)).transpose()?;
+        let filter = spec.scan.filter.as_ref().map(|f| Predicate::compile(&factor(f), &fields)).transpose()?;
         if let Some(time) = spec.scan.time {
             let ty = fields.get(time.field).map(|f| &f.data_type.ty);
             if !ty.is_some_and(|t| t.is_integer() || t.is_timestamp()) {
@@ -159,6 +161,8 @@ impl Decoder {
             times: self.time.map(|_| Vec::with_capacity(raw.records.len())),
             records: Vec::with_capacity(raw.records.len()),
             problems: Problems::new(self.fields.len()),
+            rows: Vec::new(),
+            said: Vec::new(),
             deletes: Vec::new(),
             dropped: 0,
             tombstones: 0,
@@ -172,46 +176,47 @@ impl Decoder {
         self.finish(raw, out, builders)
     }
 
-    /// Reads messages `from..to` into slots, then converts the rows that are left.
+    /// Reads messages `from..to` into slots, asks the filter, then converts the rows that are left.
     fn chunk(&mut self, raw: &RawBatch, from: usize, to: usize, out: &mut Progress, builders: &mut [ColumnBuilder]) {
-        let first_row = out.records.len();
         for reader in &mut self.readers {
             reader.start(to - from);
         }
+        out.rows.clear();
         for i in from..to {
-            let row = out.records.len() - first_row;
-            let kept = self.record(raw, i, row, out);
+            let kept = self.record(raw, i, i - from, out);
             if let (Some(times), Some((field, unit))) = (&mut out.times, self.time) {
-                let time = if kept == Kept::Unread {
-                    None
-                } else {
-                    self.view(raw, &[]).time(&self.fields[field], row, i, unit)
+                let time = match kept {
+                    Kept::Unread => None,
+                    Kept::Yes => self.view(raw, from).time(&self.fields[field], i - from, unit),
                 };
                 times.push(time.unwrap_or(i64::MIN));
             }
-            if kept != Kept::Yes {
-                continue;
+            if kept == Kept::Yes {
+                out.rows.push((i - from) as u32);
             }
-            if let Some(filter) = &self.filter {
-                let view = self.view(raw, &[]);
-                if filter.eval(&view, &self.fields, row, i) == Truth::False {
-                    out.dropped += 1;
-                    continue;
-                }
-            }
-            if raw.records[i].value.is_none() && self.keep_tombstones {
+        }
+        let view = self.view(raw, from);
+        if let Some(filter) = &self.filter {
+            let before = out.rows.len();
+            filter.keep(&view, &self.fields, &mut out.rows, &mut out.said);
+            out.dropped += (before - out.rows.len()) as u64;
+        }
+        let first_row = out.records.len();
+        for row in &out.rows {
+            let record = from as u32 + row;
+            if self.keep_tombstones && raw.records[record as usize].value.is_none() {
                 out.deletes.push(out.records.len() as u32);
             }
-            out.records.push(i as u32);
+            out.records.push(record);
         }
-        let view = self.view(raw, &out.records[first_row..]);
+        let kept = (first_row, &out.records[first_row..]);
         for (i, (field, builder)) in self.fields.iter().zip(builders).enumerate() {
-            view.append_column(i, field, builder, first_row, &mut out.problems);
+            view.append_column(i, field, builder, kept, &mut out.problems);
         }
     }
 
-    fn view<'a>(&'a self, raw: &'a RawBatch, records: &'a [u32]) -> Chunk<'a> {
-        Chunk { raw, readers: &self.readers, records, zone: &self.zone }
+    fn view<'a>(&'a self, raw: &'a RawBatch, first: usize) -> Chunk<'a> {
+        Chunk { raw, readers: &self.readers, first, zone: &self.zone }
     }
 
     /// Reads one message into the slots of `row`.
@@ -237,7 +242,7 @@ impl Decoder {
     }
 
     fn finish(&mut self, raw: &RawBatch, out: Progress, builders: Vec<ColumnBuilder>) -> Result<Decoded> {
-        let Progress { times, records, mut problems, deletes, dropped, tombstones } = out;
+        let Progress { times, records, mut problems, deletes, dropped, tombstones, .. } = out;
         let mut columns: Vec<ArrayRef> = Vec::with_capacity(builders.len());
         for (i, builder) in builders.into_iter().enumerate() {
             self.sizes[i] = builder.bytes();
@@ -286,6 +291,9 @@ struct Progress {
     times: Option<Vec<i64>>,
     records: Vec<u32>,
     problems: Problems,
+    /// Rows of the chunk that have been read and are not dropped; what the filter says of each row.
+    rows: Vec<u32>,
+    said: Vec<Truth>,
     deletes: Vec<u32>,
     dropped: u64,
     tombstones: u64,

@@ -2,6 +2,7 @@
 
 mod chains;
 mod columns;
+mod filters;
 mod other;
 
 use std::sync::Arc;

@@ -38,12 +38,12 @@ pub(crate) struct Bad {
     pub(crate) reason: String,
 }
 
-/// The rows of a chunk, readable.
+/// The messages of a chunk, readable. A row is a message, counted from the chunk's first.
 pub(crate) struct Chunk<'a> {
     pub(crate) raw: &'a RawBatch,
     pub(crate) readers: &'a [Reader],
-    /// The message of each row.
-    pub(crate) records: &'a [u32],
+    /// The first message.
+    pub(crate) first: usize,
     /// The session's zone.
     pub(crate) zone: &'a Zone,
 }
@@ -51,9 +51,9 @@ pub(crate) struct Chunk<'a> {
 impl<'a> Chunk<'a> {
     /// The bytes of a text field; `None` is NULL.
     #[inline]
-    pub(crate) fn text(&self, field: &Field, row: usize, record: usize) -> Result<Option<Cow<'a, [u8]>>, Bad> {
+    pub(crate) fn text(&self, field: &Field, row: usize) -> Result<Option<Cow<'a, [u8]>>, Bad> {
         let Source::Slot { reader, slot, how } = &field.source else {
-            return Ok(match self.value(field, row, record)? {
+            return Ok(match self.value(field, row)? {
                 Datum::Scalar(Scalar::Text(t)) => Some(Cow::Owned(t.into_bytes())),
                 _ => None,
             });
@@ -62,8 +62,7 @@ impl<'a> Chunk<'a> {
         let (value, bytes) = reader.value(&self.raw.data, row, *slot);
         match how {
             How::Chain(end) => {
-                let text =
-                    if reader.slow[row] { self.slow(end, reader, record) } else { chain_text(end, value, bytes) };
+                let text = if reader.slow[row] { self.slow(end, reader, row) } else { chain_text(end, value, bytes) };
                 Ok(text.map(|t| match &end.fit {
                     Some((to, rule)) if !reader.slow[row] => {
                         Cow::Owned(cast::fit(String::from_utf8_lossy(&t).into_owned(), &to.ty, *rule).into_bytes())
@@ -79,32 +78,27 @@ impl<'a> Chunk<'a> {
 
     /// The row by the plain evaluation.
     #[cold]
-    fn slow(&self, end: &ChainEnd, reader: &Reader, record: usize) -> Option<Cow<'a, [u8]>> {
-        let record = &self.raw.records[record];
+    fn slow(&self, end: &ChainEnd, reader: &Reader, row: usize) -> Option<Cow<'a, [u8]>> {
+        let record = &self.raw.records[self.first + row];
         let range = if reader.root == tidegate_core::scan::Root::Key { record.key } else { record.value }?;
         let text = String::from_utf8_lossy(self.raw.bytes(range));
         oracle::chain_text(&text, &end.steps).map(|t| Cow::Owned(t.into_bytes()))
     }
 
-    /// The bytes of a text that are the value as they stand, which is the rule; `None` leaves it to
-    /// [`Chunk::text`].
-    #[inline]
-    pub(crate) fn plain_text(&self, field: &Field, row: usize) -> Option<&'a [u8]> {
+    /// A text field whose bytes mostly are the value as they stand.
+    pub(crate) fn plain_texts(&self, field: &Field) -> Option<PlainTexts<'a>> {
         let Source::Slot { reader, slot, how } = &field.source else { return None };
         let plain = match how {
             How::Chain(end) => end.is_plain(),
             How::Typed(_) => true,
             How::Raw { .. } | How::Csv(_) => false,
         };
-        let reader = &self.readers[*reader];
-        let (value, data) = reader.place(&self.raw.data, row, *slot);
-        let range = value.start as usize..value.end as usize;
-        if plain && value.kind == Kind::Text && !reader.slow[row] { data.get(range) } else { None }
+        plain.then(|| PlainTexts { reader: &self.readers[*reader], data: &self.raw.data, slot: *slot })
     }
 
     /// An integer field.
     #[inline]
-    pub(crate) fn int(&self, field: &Field, row: usize, record: usize) -> Result<Option<i64>, Bad> {
+    pub(crate) fn int(&self, field: &Field, row: usize) -> Result<Option<i64>, Bad> {
         if let Source::Slot { reader, slot, how: How::Chain(_) | How::Typed(_) } = &field.source {
             let reader = &self.readers[*reader];
             let (value, data) = reader.place(&self.raw.data, row, *slot);
@@ -116,26 +110,26 @@ impl<'a> Chunk<'a> {
                 return Ok(Some(n));
             }
         }
-        match self.value(field, row, record)? {
+        match self.value(field, row)? {
             Datum::Scalar(Scalar::Int(n) | Scalar::Micros(n)) => Ok(Some(n)),
             _ => Ok(None),
         }
     }
 
     /// A field of any type.
-    pub(crate) fn value(&self, field: &Field, row: usize, record: usize) -> Result<Datum, Bad> {
+    pub(crate) fn value(&self, field: &Field, row: usize) -> Result<Datum, Bad> {
         let null = Datum::Scalar(Scalar::Null);
         let bad = |reason| Bad { on: field.on_bad, reason };
         let (reader, slot, how) = match &field.source {
             Source::Never => return Ok(null),
-            Source::Meta(meta) => return Ok(self.metadata(*meta, record)),
+            Source::Meta(meta) => return Ok(self.metadata(*meta, self.first + row)),
             Source::Slot { reader, slot, how } => (&self.readers[*reader], *slot, how),
         };
         let (value, bytes) = reader.value(&self.raw.data, row, slot);
         let ty = &field.data_type.ty;
         match how {
             How::Chain(end) => {
-                let Some(text) = self.text(field, row, record)? else { return Ok(null) };
+                let Some(text) = self.text(field, row)? else { return Ok(null) };
                 let text = String::from_utf8_lossy(&text);
                 match &end.cast {
                     Some((to, rule)) => cast::text_to(&text, to, *rule, self.zone).map(Datum::Scalar).map_err(bad),
@@ -183,10 +177,27 @@ impl<'a> Chunk<'a> {
     }
 
     /// The event time of a row in ms.
-    pub(crate) fn time(&self, field: &Field, row: usize, record: usize, unit: TimeUnit) -> Option<i64> {
-        let n = self.int(field, row, record).ok()??;
+    pub(crate) fn time(&self, field: &Field, row: usize, unit: TimeUnit) -> Option<i64> {
+        let n = self.int(field, row).ok()??;
         let value = if field.data_type.ty.is_timestamp() { Scalar::Micros(n) } else { Scalar::Int(n) };
         super::to_millis(&value, unit)
+    }
+}
+
+/// See [`Chunk::plain_texts`].
+pub(crate) struct PlainTexts<'a> {
+    reader: &'a Reader,
+    data: &'a [u8],
+    slot: usize,
+}
+
+impl<'a> PlainTexts<'a> {
+    /// The bytes of a row; `None` leaves it to [`Chunk::text`].
+    #[inline(always)]
+    pub(crate) fn get(&self, row: usize) -> Option<&'a [u8]> {
+        let (value, data) = self.reader.place(self.data, row, self.slot);
+        let plain = value.kind == Kind::Text && !self.reader.slow[row];
+        if plain { data.get(value.start as usize..value.end as usize) } else { None }
     }
 }
 

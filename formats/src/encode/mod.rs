@@ -79,6 +79,11 @@ impl Encoder {
                 self.columns.len()
             )));
         }
+        if let Way::Raw(_) = &self.way
+            && let Some(values) = raw::as_they_are(rows.column(0))
+        {
+            return Ok(Encoded { values, errors: Vec::new() });
+        }
         let n = rows.num_rows();
         let mut out = Output::new(n, self.size + self.size / 8);
         match &mut self.way {

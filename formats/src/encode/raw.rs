@@ -2,7 +2,7 @@
 
 use arrow_array::cast::AsArray;
 use arrow_array::types::{Float32Type, Float64Type, Int8Type, Int16Type, Int32Type, Int64Type};
-use arrow_array::{Array, ArrayRef, ArrowPrimitiveType, PrimitiveArray, RecordBatch};
+use arrow_array::{Array, ArrayRef, ArrowPrimitiveType, BinaryArray, PrimitiveArray, RecordBatch};
 use tidegate_core::error::{Error, Result};
 use tidegate_core::table::RawFormat;
 use tidegate_core::types::{Column, SqlType};
@@ -31,22 +31,23 @@ impl RawWriter {
         Ok(RawWriter { column: column.clone(), little_endian: format.little_endian })
     }
 
+    /// Writes anything but texts and bytes, which are [`as_they_are`].
     pub(crate) fn write(&mut self, rows: &RecordBatch, out: &mut Output) -> Result<()> {
         let array = rows.column(0);
         let wrong = || Error::internal(format!("{} in an Arrow array of {}", self.column.data_type, array.data_type()));
         let little = self.little_endian;
         match &self.column.data_type.ty {
-            SqlType::Char(_) | SqlType::VarChar(_) => {
-                let a = array.as_string_opt::<i32>().ok_or_else(wrong)?;
-                each(array, out, |row, bytes| bytes.extend_from_slice(a.value(row).as_bytes()));
-            }
-            SqlType::Binary(_) | SqlType::VarBinary(_) => {
-                let a = array.as_binary_opt::<i32>().ok_or_else(wrong)?;
-                each(array, out, |row, bytes| bytes.extend_from_slice(a.value(row)));
-            }
             SqlType::Boolean => {
                 let a = array.as_boolean_opt().ok_or_else(wrong)?;
-                each(array, out, |row, bytes| bytes.push(u8::from(a.value(row))));
+                for value in a {
+                    match value {
+                        Some(value) => {
+                            out.bytes.push(u8::from(value));
+                            out.end_row();
+                        }
+                        None => out.null_row(),
+                    }
+                }
             }
             SqlType::TinyInt => numbers(number::<Int8Type>(array, wrong)?, little, i8::to_be_bytes, out),
             SqlType::SmallInt => numbers(number::<Int16Type>(array, wrong)?, little, i16::to_be_bytes, out),
@@ -57,6 +58,14 @@ impl RawWriter {
             _ => return Err(wrong()),
         }
         Ok(())
+    }
+}
+
+/// Texts and bytes: their array is the messages' already.
+pub(crate) fn as_they_are(array: &ArrayRef) -> Option<BinaryArray> {
+    match array.as_string_opt::<i32>() {
+        Some(texts) => Some(texts.clone().into()),
+        None => array.as_binary_opt::<i32>().cloned(),
     }
 }
 
@@ -81,16 +90,5 @@ fn numbers<T: ArrowPrimitiveType, const N: usize>(
         }
         out.bytes.extend_from_slice(&bytes);
         out.end_row();
-    }
-}
-
-fn each(array: &ArrayRef, out: &mut Output, mut write: impl FnMut(usize, &mut Vec<u8>)) {
-    for row in 0..array.len() {
-        if array.is_null(row) {
-            out.null_row();
-        } else {
-            write(row, &mut out.bytes);
-            out.end_row();
-        }
     }
 }

@@ -8,6 +8,7 @@ use arrow_buffer::{NullBufferBuilder, OffsetBuffer};
 use tidegate_core::scan::CastFlavor;
 use tidegate_core::types::MAX_LENGTH;
 use tidegate_core::{Error, Result, SqlType};
+use tidegate_formats::text::buffer::{WIDE, WideBuffer};
 use tidegate_plan::{Expr, ExprKind, Function};
 
 use super::cast::printer::{Print, Printer};
@@ -109,9 +110,36 @@ fn add_printed(graph: &Graph, id: Id, out: &mut Vec<Piece>) -> Result<()> {
 
 /// A part ready to be read, and the literal before it.
 struct Step<'a> {
-    prefix: &'a str,
+    prefix: Prefix,
     reader: Reader<'a>,
 }
+
+/// A literal, padded so that it can be copied in whole steps of [`WIDE`] bytes.
+#[derive(Default)]
+struct Prefix {
+    padded: Vec<u8>,
+    length: usize,
+}
+
+impl Prefix {
+    fn of(text: &str) -> Prefix {
+        let mut padded = text.as_bytes().to_vec();
+        padded.resize(text.len().next_multiple_of(WIDE), 0);
+        Prefix { padded, length: text.len() }
+    }
+    #[inline(always)]
+    fn append(&self, out: &mut WideBuffer) {
+        let mut at = 0;
+        while at < self.length {
+            let end = self.length.min(at + WIDE);
+            out.range(&self.padded, at, end);
+            at = end;
+        }
+    }
+}
+
+/// Rows after which the length of the others is known well enough.
+const SAMPLE: usize = 32;
 
 enum Reader<'a> {
     /// Nothing: the literal stands at the end.
@@ -128,13 +156,16 @@ pub(super) fn run(frame: &Frame<'_>, pieces: &[Piece], skip_nulls: bool) -> Resu
     let (mut steps, width) = steps(pieces, &values)?;
     let constant = values.iter().all(|v| v.as_ref().is_none_or(|(v, _)| v.constant));
     let rows = if constant { 1 } else { frame.rows };
-    let mut bytes: Vec<u8> = Vec::with_capacity(rows * width);
+    let mut bytes = WideBuffer::with_capacity(rows.min(SAMPLE) * width);
     let mut offsets: Vec<i32> = Vec::with_capacity(rows + 1);
     offsets.push(0);
     let mut nulls = NullBufferBuilder::new(rows);
     let batch_rows = frame.batch_rows().map(|r| r.values().as_ref());
     for row in 0..rows {
         let start = bytes.len();
+        if row == SAMPLE {
+            bytes.reserve((rows - row) * (start / row + start / row / 8 + WIDE));
+        }
         let outer = batch_rows.and_then(|r: &[u32]| r.get(row)).map_or(row, |r| *r as usize);
         let present = append_row(&mut steps, row, outer, skip_nulls, &mut bytes);
         if !present {
@@ -144,7 +175,7 @@ pub(super) fn run(frame: &Frame<'_>, pieces: &[Piece], skip_nulls: bool) -> Resu
         offsets.push(i32::try_from(bytes.len()).map_err(|_| too_long())?);
     }
     let offsets = OffsetBuffer::new(offsets.into());
-    let array = StringArray::try_new(offsets, bytes.into(), nulls.finish()).map_err(arrow)?;
+    let array = StringArray::try_new(offsets, bytes.into_vec().into(), nulls.finish()).map_err(arrow)?;
     Ok(Value { array: Arc::new(array), constant })
 }
 
@@ -169,25 +200,22 @@ fn steps<'a>(pieces: &'a [Piece], values: &'a [Option<(Value, bool)>]) -> Result
             (Piece::Print(_, print), Some((value, indexed))) => Reader::Print(Box::new(print.reader(value)?), *indexed),
             _ => Reader::Null,
         };
-        steps.push(Step { prefix: std::mem::take(&mut prefix), reader });
+        steps.push(Step { prefix: Prefix::of(std::mem::take(&mut prefix)), reader });
     }
     if !prefix.is_empty() {
-        steps.push(Step { prefix, reader: Reader::End });
+        steps.push(Step { prefix: Prefix::of(prefix), reader: Reader::End });
     }
     Ok((steps, width))
 }
 
 /// One row; false where it is NULL. `outer` is its row in the batch.
-fn append_row(steps: &mut [Step<'_>], row: usize, outer: usize, skip_nulls: bool, out: &mut Vec<u8>) -> bool {
+fn append_row(steps: &mut [Step<'_>], row: usize, outer: usize, skip_nulls: bool, out: &mut WideBuffer) -> bool {
     for step in steps {
-        out.extend_from_slice(step.prefix.as_bytes());
+        step.prefix.append(out);
         let present = match &mut step.reader {
             Reader::End => true,
             Reader::Null => false,
-            Reader::Text(texts, indexed) => {
-                let text = texts.get(if *indexed { outer } else { row });
-                text.map(|t| out.extend_from_slice(t.as_bytes())).is_some()
-            }
+            Reader::Text(texts, indexed) => texts.append(if *indexed { outer } else { row }, out),
             Reader::Print(printer, indexed) => printer.write(if *indexed { outer } else { row }, out),
         };
         if !present && !skip_nulls {

@@ -11,6 +11,7 @@ use arrow_array::{
 use arrow_buffer::NullBuffer;
 use arrow_schema::{DataType as ArrowType, TimeUnit};
 use tidegate_core::Result;
+use tidegate_formats::text::buffer::WideBuffer;
 use tidegate_formats::text::decimal;
 
 use super::value::{Value, mismatch};
@@ -50,6 +51,19 @@ impl<'a> Texts<'a> {
             TextArray::View(a) => Some(a.value(at)),
             TextArray::AllNull => None,
         }
+    }
+    /// Appends the text of a row; false for NULL.
+    #[inline]
+    pub fn append(&self, row: usize, out: &mut WideBuffer) -> bool {
+        let at = row * self.step;
+        if let TextArray::Plain(a) = self.array
+            && self.nulls.is_none_or(|n| n.is_valid(at))
+            && let Some([start, end]) = a.value_offsets().get(at..at + 2)
+        {
+            out.range(a.value_data(), *start as usize, *end as usize);
+            return true;
+        }
+        self.get(row).map(|text| out.slice(text.as_bytes())).is_some()
     }
 }
 

@@ -16,7 +16,8 @@ mod temporal;
 
 use std::sync::Arc;
 
-use arrow_array::new_null_array;
+use arrow_array::cast::AsArray;
+use arrow_array::{Array, ArrayRef, BinaryArray, new_null_array};
 use tidegate_core::scan::CastRule;
 use tidegate_core::types::MAX_LENGTH;
 use tidegate_core::{Error, Result, SqlType};
@@ -103,7 +104,12 @@ fn to_bytes(to: SqlType) -> Kernel {
         SqlType::Binary(n) | SqlType::VarBinary(n) => *n,
         _ => MAX_LENGTH,
     };
+    let whole = matches!(to, SqlType::VarBinary(MAX_LENGTH));
     Box::new(move |call| {
+        // Bytes of any length are the text as it stands.
+        if whole && let Some(texts) = call.args[0].array.as_string_opt::<i32>().filter(|a| a.len() == call.rows) {
+            return Ok(Arc::new(BinaryArray::from(texts.clone())) as ArrayRef);
+        }
         let input = call.bytes(0)?;
         Ok(binaries(call.rows, |i| input.get(i).map(|b| fit_bytes(b, &to, length))))
     })
