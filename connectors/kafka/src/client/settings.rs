@@ -16,7 +16,7 @@ use crate::properties::{ClientProperties, Isolation, pairs_of, resolve_files, tr
 /// Bytes prefetched over all partitions of a source.
 const PREFETCH_KIB: usize = 24 << 10;
 const LEAST_PREFETCH_KIB: usize = 1 << 10;
-const MOST_PREFETCH_KIB: usize = 8 << 10;
+const MOST_PREFETCH_KIB: usize = 4 << 10;
 
 /// How to reach a cluster, and as whom.
 #[derive(Clone)]

@@ -22,7 +22,7 @@ use rdkafka::consumer::BaseConsumer;
 use regex::Regex;
 use tidegate_core::source::{LostRange, Resolved, Source, SplitReader};
 use tidegate_core::split::{Bound, Position, Split, StartMode};
-use tidegate_core::table::{BoundTable, Resource};
+use tidegate_core::table::{BoundTable, ColumnKind, Resource, TableColumn};
 use tidegate_core::{Error, Result};
 
 use self::group::Group;
@@ -48,6 +48,7 @@ pub struct KafkaSource {
     topics: Topics,
     group: Option<Arc<Group>>,
     discovery: Option<Duration>,
+    headers: bool,
     watch: Arc<Watch>,
     fetcher: Mutex<Option<Arc<BaseConsumer<Context>>>>,
     known: Mutex<BTreeMap<String, Described>>,
@@ -66,7 +67,9 @@ impl KafkaSource {
             None => Topics::Named { names: topics.clone(), create: table.binding.create_topic },
             Some(pattern) => Topics::Matching(whole(pattern).map_err(|e| e.at(table.spec.span))?),
         };
-        Self::new(Settings::of(table)?, topics, discovery)
+        let is_headers = |c: &TableColumn| matches!(&c.kind, ColumnKind::Metadata { key, .. } if key == "headers");
+        let headers = table.spec.columns.iter().any(is_headers);
+        Self::new(Settings::of(table)?, topics, discovery, headers)
     }
 
     /// One topic, by the properties of a client, without a table.
@@ -74,10 +77,10 @@ impl KafkaSource {
     /// # Errors
     /// Properties that cannot be used.
     pub fn topic(settings: Settings, topic: &str) -> Result<KafkaSource> {
-        Self::new(settings, Topics::Named { names: vec![topic.to_owned()], create: None }, None)
+        Self::new(settings, Topics::Named { names: vec![topic.to_owned()], create: None }, None, true)
     }
 
-    fn new(settings: Settings, topics: Topics, discovery: Option<Duration>) -> Result<KafkaSource> {
+    fn new(settings: Settings, topics: Topics, discovery: Option<Duration>, headers: bool) -> Result<KafkaSource> {
         let connection = Connection::new(settings)?;
         let group = connection.settings.group.clone().map(|name| Arc::new(Group::new(name)));
         Ok(KafkaSource {
@@ -86,6 +89,7 @@ impl KafkaSource {
             topics,
             group,
             discovery,
+            headers,
             fetcher: Mutex::default(),
             known: Mutex::default(),
         })
@@ -217,7 +221,7 @@ impl Source for KafkaSource {
                 Ok(())
             })
             .await?;
-        let reader = PartitionReader::new(self.fetcher()?, self.watch.clone(), split, offset, end);
+        let reader = PartitionReader::new(self.fetcher()?, self.watch.clone(), split, offset, end, self.headers);
         Ok(Box::new(reader))
     }
 

@@ -31,6 +31,8 @@ pub(super) struct PartitionReader {
     partition: i32,
     next: i64,
     end: Option<i64>,
+    /// Whether anybody reads the headers: the client parses them for each record anew.
+    headers: bool,
     /// Started with the first read: another reader of this partition may still be open before.
     fetch: Option<Fetch>,
     kept: VecDeque<Bytes>,
@@ -48,6 +50,7 @@ struct Filling {
     /// Everything before it is in `records`, or is not a record.
     next: i64,
     end: Option<i64>,
+    headers: bool,
     failed: Option<(Code, String)>,
 }
 
@@ -58,6 +61,7 @@ impl PartitionReader {
         split: &Split,
         offset: i64,
         end: Option<i64>,
+        headers: bool,
     ) -> Self {
         PartitionReader {
             client,
@@ -66,6 +70,7 @@ impl PartitionReader {
             partition: split.partition,
             next: offset,
             end,
+            headers,
             fetch: None,
             kept: VecDeque::new(),
             held: None,
@@ -79,7 +84,8 @@ impl PartitionReader {
 
     /// Takes what has been fetched, up to the limits.
     fn fill(&mut self, limits: &BatchLimits) -> Result<Filling> {
-        let mut filling = Filling { data: self.buffer(), next: self.next, end: self.end, ..Filling::default() };
+        let (data, next, end, headers) = (self.buffer(), self.next, self.end, self.headers);
+        let mut filling = Filling { data, next, end, headers, ..Filling::default() };
         let fetch = match &mut self.fetch {
             Some(fetch) => fetch,
             none => none.insert(Fetch::start(self.client.clone(), &self.topic, self.partition, self.next)?),
@@ -168,7 +174,7 @@ impl Filling {
         }
         let key = record.key.map(|k| self.copy(k));
         let value = record.value.map(|v| self.copy(v));
-        let headers = record.headers();
+        let headers = if self.headers { record.headers() } else { Vec::new() };
         let headers = (!headers.is_empty()).then(|| self.copy(&encode_headers(&headers)));
         let (offset, timestamp, broker) = (record.offset, record.timestamp, record.broker);
         self.records.push(RawRecord { key, value, headers, offset, timestamp, broker });
