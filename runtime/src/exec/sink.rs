@@ -35,7 +35,7 @@ pub struct EpochLimit {
 
 impl EpochLimit {
     fn check(&self) {
-        if self.store.open_epoch_bytes() >= self.bytes && !self.told.swap(true, Ordering::Relaxed) {
+        if self.store.epoch_is_large(self.bytes) && !self.told.swap(true, Ordering::Relaxed) {
             let _ = self.events.send(Event::EpochFull);
         }
     }

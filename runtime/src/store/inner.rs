@@ -46,6 +46,8 @@ pub(super) struct Inner {
     pub(super) recent_positions: Mutex<VecDeque<(u64, Arc<Positions>)>>,
     /// Bytes of the log that decisions of this incarnation refer to.
     pub(super) decided_bytes: AtomicU64,
+    /// Bytes in memory of the rows that the open epochs have appended.
+    pub(super) open_rows: AtomicU64,
     /// Files that may be removed once nothing refers to them, and the decision from which on.
     pub(super) files: Mutex<BTreeMap<String, u64>>,
     pub(super) fold: Mutex<Folds>,
@@ -149,14 +151,16 @@ impl Inner {
 
     fn note_pending(&self, decision: &Decision) {
         let mut pending = self.pending.lock();
-        let mut bytes = 0;
+        let (mut bytes, mut rows) = (0, 0);
         for lane in &decision.lanes {
             let lane_bytes = lane.rows.iter().map(|r| r.at.length).sum();
             pending.add(&lane.key, lane.to, lane_bytes);
             bytes += lane_bytes;
+            rows += lane.rows.iter().map(|r| r.bytes).sum::<u64>();
         }
         bytes += decision.state.iter().flat_map(|(_, refs)| refs).map(|r| r.at.length).sum::<u64>();
         self.decided_bytes.fetch_add(bytes, Ordering::Relaxed);
+        self.open_rows.fetch_sub(rows, Ordering::Relaxed);
     }
 
     fn remember_positions(&self, epoch: u64, positions: Arc<Positions>) {

@@ -1,20 +1,39 @@
-//! Batches as frames: Arrow IPC streams compressed with lz4. Each frame carries its schema, so a
-//! frame can be read knowing nothing but its reference.
+//! Batches as frames. Each carries its schema, so a frame can be read knowing nothing but its reference.
+//!
+//! ```text
+//! length of the stream u32 LE | the stream as one lz4 block (an Arrow IPC stream of one batch)
+//! ```
+//! One block for all: a column each, as Arrow IPC can have them compressed, costs twice the time in
+//! buffers of their own. Frames of earlier versions are such streams; they begin with Arrow's
+//! continuation marker, which is no possible length.
 
+use std::cell::RefCell;
 use std::io::Cursor;
 use std::sync::Arc;
 
 use arrow_array::{Array, ArrayRef, Int8Array, RecordBatch, RecordBatchOptions};
-use arrow_ipc::CompressionType;
 use arrow_ipc::reader::StreamReader;
-use arrow_ipc::writer::{IpcWriteOptions, StreamWriter};
+use arrow_ipc::writer::StreamWriter;
 use arrow_schema::{DataType, Field, Schema};
+use lz4_flex::block::{compress_into, decompress, get_maximum_output_size};
 use tidegate_core::{ChangeBatch, Error, Result};
 
 use super::frame::{HEADER, Kind, seal};
 
 /// Name of the column that carries row kinds inside the log.
 const KIND_COLUMN: &str = "__kind";
+
+/// Bytes of the stream's length.
+const LENGTH: usize = 4;
+/// How an Arrow IPC stream begins.
+const CONTINUATION: u32 = u32::MAX;
+/// Bytes of the buffer below that are kept for the next frame.
+const KEPT: usize = 4 << 20;
+
+thread_local! {
+    /// The stream before it is compressed: fresh memory for each frame costs as much as compressing.
+    static STREAM: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
+}
 
 fn broken(e: impl std::fmt::Display) -> Error {
     Error::internal(format!("arrow ipc: {e}"))
@@ -41,13 +60,29 @@ pub fn rows_frame(batch: &ChangeBatch) -> Result<(Vec<u8>, u32)> {
 /// # Errors
 /// Where the batch cannot be written as IPC.
 pub fn frame(kind: Kind, batch: &RecordBatch) -> Result<(Vec<u8>, u32)> {
-    let options = IpcWriteOptions::default().try_with_compression(Some(CompressionType::LZ4_FRAME)).map_err(broken)?;
-    let mut bytes = vec![0; HEADER];
-    let mut writer = StreamWriter::try_new_with_options(&mut bytes, &batch.schema(), options).map_err(broken)?;
-    writer.write(batch).and_then(|()| writer.finish()).map_err(broken)?;
-    drop(writer);
+    let mut bytes = STREAM.with_borrow_mut(|stream| {
+        stream.clear();
+        let mut writer = StreamWriter::try_new(&mut *stream, &batch.schema()).map_err(broken)?;
+        writer.write(batch).and_then(|()| writer.finish()).map_err(broken)?;
+        drop(writer);
+        let bytes = compressed(stream);
+        stream.shrink_to(KEPT);
+        bytes
+    })?;
     let checksum = seal(kind, &mut bytes)?;
     Ok((bytes, checksum))
+}
+
+/// Room for the header, then the payload of a stream.
+fn compressed(stream: &[u8]) -> Result<Vec<u8>> {
+    let length = u32::try_from(stream.len()).ok().filter(|n| *n != CONTINUATION);
+    let length =
+        length.ok_or_else(|| Error::user("a single batch is larger than 4 GiB").help("lower the batch limits"))?;
+    let mut bytes = vec![0; HEADER + LENGTH + get_maximum_output_size(stream.len())];
+    bytes[HEADER..HEADER + LENGTH].copy_from_slice(&length.to_le_bytes());
+    let written = compress_into(stream, &mut bytes[HEADER + LENGTH..]).map_err(broken)?;
+    bytes.truncate(HEADER + LENGTH + written);
+    Ok(bytes)
 }
 
 /// The batch in a frame's payload.
@@ -55,8 +90,17 @@ pub fn frame(kind: Kind, batch: &RecordBatch) -> Result<(Vec<u8>, u32)> {
 /// # Errors
 /// Where the payload is no IPC stream of one batch.
 pub fn read_batch(payload: &[u8]) -> Result<RecordBatch> {
-    let mut reader = StreamReader::try_new(Cursor::new(payload), None).map_err(broken)?;
+    let (length, block) = payload.split_first_chunk::<LENGTH>().ok_or_else(|| broken("no batch"))?;
+    let length = u32::from_le_bytes(*length);
+    let stream = if length == CONTINUATION { payload.to_vec() } else { decompressed(block, length)? };
+    let mut reader = StreamReader::try_new(Cursor::new(stream), None).map_err(broken)?;
     reader.next().ok_or_else(|| broken("no batch"))?.map_err(broken)
+}
+
+fn decompressed(block: &[u8], length: u32) -> Result<Vec<u8>> {
+    // The frame's checksum has been looked at: the length is the one that was written.
+    let stream = decompress(block, length as usize).map_err(broken)?;
+    if stream.len() == length as usize { Ok(stream) } else { Err(broken("a block of another length")) }
 }
 
 /// The sink rows in a frame's payload.
@@ -107,5 +151,29 @@ mod tests {
             let back = read_rows(frame.kind, frame.payload).unwrap();
             assert_eq!((&back.rows, &back.kinds), (&batch.rows, &batch.kinds));
         }
+    }
+
+    #[test]
+    fn streams_of_earlier_versions_are_read() {
+        use arrow_ipc::CompressionType;
+        use arrow_ipc::writer::IpcWriteOptions;
+        let options = IpcWriteOptions::default().try_with_compression(Some(CompressionType::LZ4_FRAME)).unwrap();
+        let mut payload = Vec::new();
+        let mut writer = StreamWriter::try_new_with_options(&mut payload, &rows().schema(), options).unwrap();
+        writer.write(&rows()).and_then(|()| writer.finish()).unwrap();
+        drop(writer);
+        assert_eq!(read_rows(Kind::Rows, &payload).unwrap().rows, rows());
+    }
+
+    #[test]
+    fn what_is_no_block_is_an_error() {
+        let (bytes, _) = rows_frame(&ChangeBatch::append(rows())).unwrap();
+        let good = &bytes[HEADER..];
+        for cut in [0, 3, 4, good.len() / 2, good.len() - 1] {
+            assert!(read_batch(&good[..cut]).is_err(), "{cut}");
+        }
+        let mut longer = good.to_vec();
+        longer[0] = longer[0].wrapping_add(1);
+        assert!(read_batch(&longer).is_err());
     }
 }

@@ -162,9 +162,15 @@ impl Store {
     pub fn over_pending_limit(&self) -> bool {
         self.pending_bytes() > self.inner.pending_limit
     }
-    /// Bytes appended since the last decision, for the early barrier.
+    /// Bytes appended since the last decision.
     pub fn open_epoch_bytes(&self) -> u64 {
         self.inner.log.appended().saturating_sub(self.inner.decided_bytes.load(Ordering::Relaxed))
+    }
+    /// Whether the open epoch should end now: it has appended so many bytes, or rows that would soon
+    /// not fit into memory beside those of the epoch before, and would have to be read back.
+    pub fn epoch_is_large(&self, bytes: u64) -> bool {
+        self.open_epoch_bytes() >= bytes
+            || self.inner.open_rows.load(Ordering::Relaxed) >= self.inner.tuning.cache_bytes / 2
     }
     /// The source positions that an epoch of this process decided, to tell sources once it is
     /// applied everywhere. Forgets those of earlier epochs.
@@ -220,6 +226,7 @@ impl Appender {
         let at = self.inner.log.append(&frame, checksum)?;
         let reference = RowsRef { at, rows: batch.len() as u64, bytes: memory_of(&batch.rows) };
         self.inner.cache.put(&reference, batch);
+        self.inner.open_rows.fetch_add(reference.bytes, Ordering::Relaxed);
         Ok(reference)
     }
     /// Appends a state delta: the operator's schema plus a last column `__deleted` BOOLEAN.

@@ -68,6 +68,7 @@ pub fn open(
         pending: Mutex::new(pending),
         recent_positions: Mutex::default(),
         decided_bytes: AtomicU64::new(0),
+        open_rows: AtomicU64::new(0),
         files: Mutex::new(live.into_iter().map(|f| (f, 0)).collect()),
         fold: Mutex::default(),
         decided: watch::Sender::new(epoch),

@@ -9,7 +9,8 @@ use super::segment::SEGMENT_BYTES;
 pub struct Tuning {
     /// Bytes after which a new segment is begun.
     pub segment_bytes: u64,
-    /// Bytes of undecided and unapplied rows kept in memory so that they need not be read back.
+    /// Bytes of undecided and unapplied rows kept in memory so that they need not be read back. An
+    /// epoch ends early when its rows take half of it.
     pub cache_bytes: u64,
     /// Limits of an apply unit.
     pub unit_limits: UnitLimits,
@@ -23,7 +24,7 @@ impl Default for Tuning {
     fn default() -> Self {
         Tuning {
             segment_bytes: SEGMENT_BYTES,
-            cache_bytes: 32 << 20,
+            cache_bytes: 64 << 20,
             unit_limits: UnitLimits { rows: 50_000, bytes: 4 << 20 },
             fold: FoldPolicy { rows: 1_000_000, epochs: 64 },
             background_fold: true,
