@@ -47,6 +47,8 @@ pub enum Fault {
     AppliesUnclaimed,
     /// `retire` forgets every lane.
     RetiresAllLanes,
+    /// A unit must carry a row for each position of its range.
+    WantsEveryRow,
     /// Deletes are ignored (upsert).
     IgnoresDeletes,
     /// Old values come back when a unit is repeated (upsert).
@@ -73,6 +75,7 @@ pub const FENCED_FAULTS: &[Fault] = &[
     Fault::RoundsDigests,
     Fault::AppliesUnclaimed,
     Fault::RetiresAllLanes,
+    Fault::WantsEveryRow,
 ];
 
 #[derive(Default)]
@@ -195,6 +198,9 @@ impl FencedSink for Memory {
         let batches = if self.is(Fault::DropsLaterBatches) { 1.min(unit.rows.len()) } else { unit.rows.len() };
         let rows: Result<Vec<Vec<u64>>> = unit.rows[..batches].iter().map(numbers).collect();
         let Ok(rows) = rows else { return CommitOutcome::Lost("the rows are not the kit's".to_owned()) };
+        if self.is(Fault::WantsEveryRow) && rows.concat().len() as u64 != unit.to - unit.from {
+            return CommitOutcome::Lost("rows are missing".to_owned());
+        }
         let fence = self.stored(&unit.fence);
         match self.fault {
             Fault::RowsBeforeFence => {
@@ -310,6 +316,7 @@ mod tests {
             (Fault::IgnoresDigest, "contiguity"),
             (Fault::OneFenceForAllLanes, "lanes"),
             (Fault::RetiresAllLanes, "retire"),
+            (Fault::WantsEveryRow, "left-out rows"),
         ] {
             assert_eq!(fenced(fault).await.unwrap_err().check, check, "{fault:?}");
         }

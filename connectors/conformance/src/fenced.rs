@@ -28,7 +28,8 @@ pub async fn fenced_sink(
     kit.zombies().await?;
     kit.lanes().await?;
     kit.dropped_calls().await?;
-    kit.retires().await
+    kit.retires().await?;
+    kit.left_out_rows().await
 }
 
 /// Between the numbers of two lanes' rows.
@@ -252,6 +253,25 @@ impl<M: AsyncFn() -> CoreResult<OpenSink>, R: AsyncFn() -> CoreResult<Vec<u64>>>
         check.ensure(kept.is_some(), || "retiring lane 1 removed the fence of lane 0".to_owned())?;
         check.answered(sink.retire(&scope(1)).await, "retiring a second time")?;
         self.rows_are(check, 32, 2, "after retire").await
+    }
+
+    /// A unit that comes again without the rows that were refused: its range stays what it was.
+    async fn left_out_rows(&mut self) -> Result<(), Failure> {
+        let check = Check("left-out rows");
+        let sink = self.open(check).await?;
+        check.answered(sink.claim(&scope(0), &fence("f", 0, 0)).await, "claim")?;
+        for (from, to, batches, epoch, what) in
+            [(32, 38, 1, 13, "half of its rows"), (38, 40, 0, 14, "none of its rows")]
+        {
+            let mut unit = self.unit(0, "f", from, to, epoch)?;
+            unit.rows.truncate(batches);
+            let outcome = sink.apply(&unit).await;
+            check.ensure(outcome == CommitOutcome::Committed, || {
+                format!("a unit ({from}..{to}) with {what} answers {outcome:?}: refused rows are left out of it")
+            })?;
+            self.fence_is(check, &*sink, 0, Some(&fence("f", to, epoch)), &format!("after a unit with {what}")).await?;
+        }
+        self.rows_are(check, 35, 2, "after units with rows left out").await
     }
 }
 

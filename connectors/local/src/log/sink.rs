@@ -4,7 +4,7 @@ use arrow_array::cast::AsArray;
 use arrow_array::types::{Int32Type, Int64Type};
 use arrow_array::{Array, BinaryArray, RecordBatch};
 use async_trait::async_trait;
-use tidegate_core::fencing::{check_apply, claimed};
+use tidegate_core::fencing::{check_apply, check_rows, claimed};
 use tidegate_core::message::{HEADERS, KEY, PARTITION, TIMESTAMP, VALUE, message_schema};
 use tidegate_core::sink::{
     ApplyUnit, CommitOutcome, Fence, FencedSink, OpenSink, Scope, SinkInput, SinkLevel, outcome_of,
@@ -103,14 +103,12 @@ fn apply(shared: &Shared, writer: &mut Writer, unit: &ApplyUnit, writing: &mut b
     if let Err(outcome) = check_apply(commit.fence(&unit.scope), unit) {
         return Ok(outcome);
     }
+    check_rows(unit)?;
     let mut pending = Pending::new(&commit);
     let mut rejected = Vec::new();
     let mut row = 0u64;
     for batch in &unit.rows {
         push_batch(shared, &mut pending, &batch.rows, &mut row, &mut rejected)?;
-    }
-    if row != unit.to - unit.from {
-        return Err(Error::internal(format!("a unit of {} rows carries {row}", unit.to - unit.from)));
     }
     if !rejected.is_empty() {
         return Ok(CommitOutcome::Rejected(rejected));

@@ -9,7 +9,7 @@ use async_trait::async_trait;
 use parking_lot::Mutex;
 use rusqlite::{Connection, TransactionBehavior};
 use tidegate_core::change::{ChangeBatch, RowKind};
-use tidegate_core::fencing::{check_apply, claimed};
+use tidegate_core::fencing::{check_apply, check_rows, claimed};
 use tidegate_core::sink::{
     ApplyUnit, CommitOutcome, Fence, FencedSink, OpenSink, Scope, SinkInput, SinkLevel, outcome_of,
 };
@@ -115,10 +115,7 @@ impl FencedSink for TableSink {
 
 fn apply(file: &mut TableFile, unit: &ApplyUnit, deletes: Deletes, ignored: &AtomicU64) -> Result<CommitOutcome> {
     file.check_identity()?;
-    let carried: usize = unit.rows.iter().map(ChangeBatch::len).sum();
-    if carried as u64 != unit.to - unit.from {
-        return Err(Error::internal(format!("a unit of {} rows carries {carried}", unit.to - unit.from)));
-    }
+    check_rows(unit)?;
     let TableFile { connection, name, layout, schema, .. } = file;
     let tx = connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(sql_error)?;
     if let Err(outcome) = check_apply(read_fence(&tx, &unit.scope)?.as_ref(), unit) {

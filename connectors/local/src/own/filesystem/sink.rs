@@ -11,7 +11,7 @@ use arrow_array::cast::AsArray;
 use async_trait::async_trait;
 use parking_lot::Mutex;
 use serde::{Deserialize, Serialize};
-use tidegate_core::fencing::{check_apply, claimed};
+use tidegate_core::fencing::{check_apply, check_rows, claimed};
 use tidegate_core::message::{VALUE, message_schema};
 use tidegate_core::sink::{ApplyUnit, CommitOutcome, Fence, FencedSink, Scope, outcome_of};
 use tidegate_core::{Error, Result, ResultExt, Retry};
@@ -167,8 +167,8 @@ fn apply(file: &PartFile, journal: &mut Journal<Part>, unit: &ApplyUnit) -> Resu
     if let Err(outcome) = check_apply(fence.as_ref(), unit) {
         return Ok(outcome);
     }
+    check_rows(unit)?;
     let mut lines = Vec::new();
-    let mut rows = 0;
     for batch in &unit.rows {
         if batch.rows.schema().fields().len() != message_schema().fields().len() {
             return Err(Error::internal(format!("a message sink was given {:?}", batch.rows.schema())));
@@ -181,10 +181,6 @@ fn apply(file: &PartFile, journal: &mut Journal<Part>, unit: &ApplyUnit) -> Resu
                 lines.push(b'\n');
             }
         }
-        rows += batch.len() as u64;
-    }
-    if rows != unit.to - unit.from {
-        return Err(Error::internal(format!("a unit of {} rows carries {rows}", unit.to - unit.from)));
     }
     let out = file.open(length)?;
     out.write_all_at(&lines, length)?;
