@@ -22,6 +22,7 @@ use crate::exec::source::ReadLimits;
 use crate::metrics::{JobMetrics, Progress};
 use crate::store::{FsStorage, Storage, Store};
 
+mod end;
 mod header;
 mod launch;
 

@@ -32,6 +32,8 @@ pub enum OnReject {
 pub struct CommitOptions {
     /// By sink id; [`OnReject::Stop`] where not named.
     pub on_reject: BTreeMap<String, OnReject>,
+    /// The sink of the dead letters, for messages.
+    pub dead_letters: Option<String>,
     /// Most rows of one apply.
     pub unit_rows: u64,
     /// Most bytes of one apply, about.
@@ -46,6 +48,7 @@ impl Default for CommitOptions {
     fn default() -> Self {
         CommitOptions {
             on_reject: BTreeMap::new(),
+            dead_letters: None,
             unit_rows: 50_000,
             unit_bytes: 4 << 20,
             patience: Duration::from_secs(10),

@@ -15,6 +15,10 @@ use crate::store::decision::LaneKey;
 use crate::store::planning::UnitLimits;
 use crate::store::units::{Cut, Planned};
 
+/// What to do about a dead letter that is refused.
+const LAST_RESORT: &str = "these are dead letters, which have nowhere else to go: change the dead-letter table so that \
+                           it takes them and start again; they are kept until then";
+
 /// One lane and everything its committer needs.
 #[derive(Clone)]
 pub struct Lane {
@@ -157,7 +161,10 @@ impl Lane {
 
     /// A reason to stop as an error.
     pub fn stop_error(&self, stop: Stop) -> Error {
-        stop_error(&self.key, stop)
+        let is_refused_letter =
+            matches!(stop, Stop::Rejected(_)) && self.options.dead_letters.as_ref() == Some(&self.key.sink);
+        let error = stop_error(&self.key, stop);
+        if is_refused_letter { error.help(LAST_RESORT) } else { error }
     }
 
     /// Retry advice of an error, for the protocol.
