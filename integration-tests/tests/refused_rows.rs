@@ -92,9 +92,20 @@ fn a_bounded_run_ends_with_every_refused_row_in_the_dead_letters() {
     f.feed(1..100);
     let said = f.bounded(TO_DEAD).run().ok().stderr;
     f.check(100, &said);
+    assert!(said.contains("10 dead letters") && said.contains("counted refused:good: 10 (first: sink good"), "{said}");
     // It has ended: there is nothing left for another run.
     f.bounded(TO_DEAD).run().ok();
     f.check(100, "once more");
+}
+
+#[test]
+fn rows_that_are_left_out_are_counted_with_a_sample() {
+    let f = Fixture::new("");
+    f.feed(1..100);
+    let said = f.bounded("SET 'tidegate.on-error' = 'ignore';\n").run().ok().stderr;
+    assert_eq!(f.good().len(), 90);
+    let counted = "counted refused:good: 10 (first: sink good lane 0 position 7: SQLite: no sevens)";
+    assert!(said.contains(", 10 ignored") && said.contains(counted), "{said}");
 }
 
 /// Wherever a bounded run is killed, the next one finishes it.
@@ -150,6 +161,8 @@ fn rows_kept_for_a_table_that_is_gone_are_not_forgotten() {
     again.bounded("").run().fails_with(2);
     again.bounded(TO_DEAD).run().ok();
     again.check(20, "with the table again");
-    f.bounded("SET 'tidegate.on-error' = 'ignore';\n").run().ok();
+    let said = f.bounded("SET 'tidegate.on-error' = 'ignore';\n").run().ok().stderr;
     assert_eq!((f.good().len(), f.letters().len()), (18, 0));
+    assert!(said.contains("2 refused rows that an earlier run kept for dead letters are left out"), "{said}");
+    assert!(said.contains(", 2 ignored"), "{said}");
 }

@@ -10,10 +10,10 @@ use tokio::sync::watch;
 use super::board::Board;
 use super::committer::{CommitOptions, OnReject};
 use super::protocol::{Stop, Trouble, back_off};
-use crate::store::Store;
 use crate::store::decision::LaneKey;
 use crate::store::planning::UnitLimits;
 use crate::store::units::{Cut, Planned};
+use crate::store::{RejectKey, Store};
 
 /// What to do about a dead letter that is refused.
 const LAST_RESORT: &str = "these are dead letters, which have nowhere else to go: change the dead-letter table so that \
@@ -154,8 +154,11 @@ impl Lane {
     /// Of the store.
     pub async fn record_rejected(&self, rows: Vec<(u64, String)>) -> Result<()> {
         let (key, ignore) = (self.key.clone(), self.on_reject() == OnReject::Ignore);
+        let first = rows.first().map(|(position, reason)| format!("{}: {reason}", RejectKey::of(&key, *position)));
         let count = self.aside(move |store| store.record_rejected(&key, &rows, ignore)).await?;
-        self.board.rejected(&self.key, count);
+        if count > 0 {
+            self.board.rejected(&self.key, count, ignore, &first.unwrap_or_default());
+        }
         Ok(())
     }
 

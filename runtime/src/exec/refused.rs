@@ -8,9 +8,11 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use tidegate_core::{Error, Result};
 use tidegate_plan::OnRowError;
 
-use crate::store::{EpochContents, Positions, RejectKey, Store};
+use crate::metrics::JobMetrics;
+use crate::store::{EpochContents, Positions, Reject, Store};
 
 use super::control::Ack;
+use super::coordinator::Messages;
 use super::dead_letters::{DeadLetters, Letter};
 
 /// The number of the task that the rows of dead letters come from.
@@ -21,12 +23,20 @@ pub struct Refused {
     store: Store,
     letters: Option<DeadLetters>,
     policy: OnRowError,
+    metrics: Arc<JobMetrics>,
+    messages: Messages,
 }
 
 impl Refused {
     /// `letters`: the dead-letter table, where the job has one.
-    pub fn new(store: Store, letters: Option<DeadLetters>, policy: OnRowError) -> Self {
-        Refused { store, letters, policy }
+    pub fn new(
+        store: Store,
+        letters: Option<DeadLetters>,
+        policy: OnRowError,
+        metrics: Arc<JobMetrics>,
+        messages: Messages,
+    ) -> Self {
+        Refused { store, letters, policy, metrics, messages }
     }
 
     /// Whether an epoch has something to take.
@@ -46,16 +56,27 @@ impl Refused {
         let rejects = self.store.rejects()?;
         if let Some(letters) = &mut self.letters {
             for reject in &rejects {
-                let RejectKey { sink, lane, position } = &reject.key;
-                let place = format!("sink {sink} lane {lane} position {position}");
-                letters.add(Letter::rejected(&reject.row, &reject.reason, &place))?;
+                letters.add(Letter::rejected(&reject.row, &reject.reason, &reject.key.to_string()))?;
             }
             let mut ack = Ack::default();
             letters.finish(&mut ack)?;
             contents.rows.extend(ack.rows.into_iter().map(|(sink, lane, refs)| (sink, lane, TASK, refs)));
+        } else {
+            self.let_go(&rejects);
         }
         contents.dead_letters = rejects.into_iter().map(|r| r.key).collect();
         Ok(())
+    }
+}
+
+impl Refused {
+    fn let_go(&self, rejects: &[Reject]) {
+        self.metrics.ignored.fetch_add(rejects.len() as u64, Ordering::Relaxed);
+        let first = rejects.first().map(|r| format!("{}: {}", r.key, r.reason)).unwrap_or_default();
+        self.messages.lock().push(format!(
+            "{} refused rows that an earlier run kept for dead letters are left out, as 'tidegate.on-error' is 'ignore' (first: {first})",
+            rejects.len()
+        ));
     }
 }
 

@@ -104,7 +104,9 @@ pub(super) async fn launch(plan: Arc<Plan>, opener: Arc<dyn Opener>, options: Jo
     });
     builder.lanes = recovered.lanes;
     builder.log = Some((store.appender(), limit.clone()));
-    let refused = Refused::new(store.clone(), builder.dead_letters(0, 1, TASK)?, plan.settings.on_error);
+    let letters = builder.dead_letters(0, 1, TASK)?;
+    let refused =
+        Refused::new(store.clone(), letters, plan.settings.on_error, builder.metrics.clone(), messages.clone());
     if recovered.finished {
         messages.lock().push(
             "all input has been read to its end before; what is decided is applied, --fresh-state starts anew".into(),

@@ -191,7 +191,7 @@ impl Store {
                     let (at, index) = find_row(lane.ranges.iter(), *position).ok_or_else(|| {
                         Error::internal(format!("{} refuses row {position}, which it was not given", key.sink))
                     })?;
-                    let reject = RejectKey { sink: key.sink.clone(), lane: key.lane, position: *position };
+                    let reject = RejectKey::of(key, *position);
                     Ok(RejectEntry { key: reject, reason: reason.clone(), at, index, taken })
                 })
                 .collect::<Result<_>>()?

@@ -160,7 +160,9 @@ fn ignored_rows_are_counted_and_no_dead_letters() {
             .await
             .unwrap();
         job.epochs(2).await.unwrap();
-        assert_eq!(job.committers.progress().borrow().sinks["out"].rejected_rows, 1);
+        let sink = job.committers.progress().borrow().sinks["out"].clone();
+        assert_eq!((sink.rejected_rows, sink.ignored_rows), (1, 1));
+        assert_eq!(sink.first_rejected.as_deref(), Some("sink out lane 0 position 0: 0 is refused"));
         assert!(job.store.rejects().unwrap().is_empty());
     });
     assert_eq!(memory.rows("out"), (1..7).collect::<Vec<_>>());
