@@ -35,13 +35,13 @@ async fn perform(lane: &Lane, sink: &dyn FencedSink, action: Action) -> Result<O
         return Ok(None);
     }
     let event = match action {
-        Action::ReadFence => Event::FenceRead(sink.read_fence(&lane.scope).await.map_err(|e| lane.trouble(&e))),
-        Action::Retire => Event::Retired(sink.retire(&lane.scope).await.map_err(|e| lane.trouble(&e))),
+        Action::ReadFence => Event::FenceRead(sink.read_fence(&lane.scope).await.map_err(|e| lane.noted(e))),
+        Action::Retire => Event::Retired(sink.retire(&lane.scope).await.map_err(|e| lane.noted(e))),
         Action::Claim(fence) => {
             failpoint::hit("claim.before");
             let before = sink.claim(&lane.scope, &fence).await;
             failpoint::hit("claim.after");
-            Event::Claimed(before.map_err(|e| lane.trouble(&e)))
+            Event::Claimed(before.map_err(|e| lane.noted(e)))
         }
         Action::RecordClaimed => {
             let (key, identity) = (lane.key.clone(), lane.sink.identity.clone());

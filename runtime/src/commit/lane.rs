@@ -9,7 +9,7 @@ use tokio::sync::watch;
 
 use super::board::Board;
 use super::committer::{CommitOptions, OnReject};
-use super::protocol::{Stop, Trouble, back_off};
+use super::protocol::{Stop, back_off};
 use crate::store::decision::LaneKey;
 use crate::store::planning::UnitLimits;
 use crate::store::units::{Cut, Planned};
@@ -170,13 +170,12 @@ impl Lane {
         if is_refused_letter { error.help(LAST_RESORT) } else { error }
     }
 
-    /// Retry advice of an error, for the protocol.
-    pub fn trouble(&self, error: &Error) -> Trouble {
-        let retry = error.retry_advice() != Retry::Never;
-        if retry {
+    /// Shows an error that may pass as an absence; gives it back.
+    pub fn noted(&self, error: Error) -> Error {
+        if error.retry_advice() != Retry::Never {
             self.board.absent(&self.key, &error.to_string());
         }
-        Trouble { retry, message: error.to_string() }
+        error
     }
 }
 
@@ -216,7 +215,7 @@ pub fn stop_error(key: &LaneKey, stop: Stop) -> Error {
             place(Error::user(format!("the target refuses rows: {}{rest}", shown.join("; "))))
                 .help("set 'tidegate.dead-letter' to keep such rows aside, or change the table or the query")
         }
-        Stop::Failed(what) => place(Error::external(what).fatal()),
+        Stop::Failed(error) => place(error),
     }
 }
 

@@ -33,6 +33,8 @@ pub struct Server {
     pub fences: BTreeMap<Scope, Fence>,
     /// Sinks that do not answer.
     pub down: BTreeSet<String>,
+    /// Calls that the user has no right to.
+    pub denied: BTreeSet<&'static str>,
     /// Numbers that are refused.
     pub refused: BTreeSet<i64>,
     /// Every n-th answer gets lost after the work is done.
@@ -73,18 +75,23 @@ impl Table {
     fn check(&self, server: &Server) -> Result<()> {
         if server.down.contains(&self.name) { Err(Error::external("connection refused")) } else { Ok(()) }
     }
+    fn may(&self, server: &Server, call: &'static str) -> Result<()> {
+        self.check(server)?;
+        let denied = || Error::user(format!("no right to {call}")).help("grant it");
+        if server.denied.contains(call) { Err(denied()) } else { Ok(()) }
+    }
 }
 
 #[async_trait]
 impl FencedSink for Table {
     async fn read_fence(&self, scope: &Scope) -> Result<Option<Fence>> {
         let server = self.server.0.lock();
-        self.check(&server)?;
+        self.may(&server, "read")?;
         Ok(server.fences.get(scope).cloned())
     }
     async fn claim(&self, scope: &Scope, fence: &Fence) -> Result<Option<Fence>> {
         let mut server = self.server.0.lock();
-        self.check(&server)?;
+        self.may(&server, "claim")?;
         let before = server.fences.get(scope).cloned();
         let kept = before.clone().unwrap_or_else(|| fence.clone());
         server
@@ -128,7 +135,7 @@ impl FencedSink for Table {
 impl Sink for Table {
     async fn write(&self, _: &Scope, rows: &[ChangeBatch]) -> Result<()> {
         let mut server = self.server.0.lock();
-        self.check(&server)?;
+        self.may(&server, "write")?;
         server.rows.entry(self.name.clone()).or_default().extend(numbers(rows));
         if server.answer_is_lost() { Err(Error::external("time-out")) } else { Ok(()) }
     }
@@ -158,7 +165,7 @@ impl UpsertSink for Table {
 impl TwoPhaseCommitSink for Table {
     async fn prepare(&self, unit: &ApplyUnit) -> Result<Committable> {
         let mut server = self.server.0.lock();
-        self.check(&server)?;
+        self.may(&server, "prepare")?;
         let label = format!("{}-{}-{}", unit.from, unit.to, server.calls);
         server.prepared.insert(label.clone(), (self.name.clone(), numbers(&unit.rows)));
         if server.answer_is_lost() { Err(Error::external("time-out")) } else { Ok(Committable(label)) }
@@ -185,7 +192,7 @@ impl TwoPhaseCommitSink for Table {
     }
     async fn recover(&self, _: &Scope, known: &[Committable]) -> Result<()> {
         let mut server = self.server.0.lock();
-        self.check(&server)?;
+        self.may(&server, "recover")?;
         server.prepared.retain(|label, (name, _)| *name != self.name || known.iter().any(|k| k.0 == *label));
         Ok(())
     }
@@ -201,6 +208,9 @@ impl Opener for Memory {
         let server = self.0.lock();
         if server.down.contains(&name) {
             return Err(Error::external("connection refused"));
+        }
+        if server.denied.contains("open") {
+            return Err(Error::user("no right to open").help("grant it"));
         }
         let table = Table { server: self.clone(), name: name.clone() };
         let level = match name.split('_').next() {
