@@ -125,6 +125,7 @@ impl Board {
             sink.applied_epoch = if first { applied } else { sink.applied_epoch.min(applied) };
             sink.applied_rows += report.position.unwrap_or(0);
             sink.decided_rows += rows;
+            sink.waiting_rows += rows.saturating_sub(self.store.lane_applied(key).unwrap_or(rows));
             sink.rejected_rows += report.rejected;
             sink.ignored_rows += report.ignored;
             sink.first_rejected = sink.first_rejected.take().or_else(|| report.first_rejected.clone());

@@ -11,6 +11,7 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 use super::board::Board;
+use super::patience::Patience;
 use super::progress::Progress;
 use super::start::{Context, drain_removed, reach};
 use crate::store::Store;
@@ -57,8 +58,8 @@ impl Default for CommitOptions {
     }
 }
 
-/// How long a stop waits for applies that are under way.
-const GRACE: Duration = Duration::from_secs(5);
+/// How often a stop looks whether waiting is in vain.
+const LOOK: Duration = Duration::from_millis(100);
 
 /// The running committers.
 pub struct Committers {
@@ -118,15 +119,32 @@ impl Committers {
         failed.map_or(Ok(()), Err)
     }
 
-    /// Stops after the applies that are under way, if they end soon, and makes the applied positions
-    /// durable. A call that is given up counts as unanswered; the next start reads what came of it.
+    /// As [`Committers::wait_applied`], but not for long where sinks do not answer: `None` then.
+    pub async fn wait_answered(&self, epoch: u64, longest: Duration) -> Option<Result<()>> {
+        let (progress, started) = (self.board.subscribe(), tokio::time::Instant::now());
+        let in_vain = async {
+            let mut patience = Patience::until(epoch);
+            while !patience.is_over(started.elapsed(), &progress.borrow()) {
+                tokio::time::sleep(LOOK).await;
+            }
+        };
+        tokio::select! {
+            applied = self.wait_applied(epoch) => Some(applied),
+            () = in_vain => None,
+            () = tokio::time::sleep(longest) => None,
+        }
+    }
+
+    /// Stops after the applies that are under way, if they end within `grace`, and makes the applied
+    /// positions durable. A call that is given up counts as unanswered; the next start reads what came
+    /// of it.
     ///
     /// # Errors
     /// What stopped the committers before, or of the store.
-    pub async fn shutdown(mut self) -> Result<()> {
+    pub async fn shutdown(mut self, grace: Duration) -> Result<()> {
         self.stop.send_replace(true);
         let ended = async { while self.lanes.join_next().await.is_some() {} };
-        if tokio::time::timeout(GRACE, ended).await.is_err() {
+        if tokio::time::timeout(grace, ended).await.is_err() {
             self.lanes.shutdown().await;
         }
         self.publisher.abort();

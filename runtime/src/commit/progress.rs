@@ -24,6 +24,8 @@ pub struct SinkProgress {
     pub applied_rows: u64,
     /// Rows decided in the sink's life.
     pub decided_rows: u64,
+    /// Rows that are decided and not known to be applied.
+    pub waiting_rows: u64,
     /// Rows the target refused and that went to the dead letters or were ignored, since the start.
     pub rejected_rows: u64,
     /// Those of them that were ignored.

@@ -16,6 +16,11 @@ use crate::exec::inbox::Then;
 use crate::exec::refused::Closing;
 use crate::exec::tell::Teller;
 
+/// How long the end waits for calls that are under way.
+const GRACE: Duration = Duration::from_secs(3);
+/// The same where sinks have been waited for in vain.
+const GRACE_IN_VAIN: Duration = Duration::from_secs(1);
+
 /// What has to be ended.
 pub struct End {
     pub(super) committers: Committers,
@@ -51,9 +56,9 @@ impl End {
         {
             Err(error) => {
                 drop(closing);
-                let stopped = tokio::time::timeout(self.patience, self.committers.shutdown()).await;
+                let stopped = self.committers.shutdown(GRACE).await;
                 self.shared.close();
-                if let Ok(Err(also)) = stopped {
+                if let Err(also) = stopped {
                     tracing::debug!("while stopping: {also}");
                 }
                 Err(error)
@@ -61,8 +66,8 @@ impl End {
             Ok(barrier) if barrier.then == Then::End => self.ended(barrier.epoch, closing, events).await,
             Ok(barrier) => {
                 drop(closing);
-                let applied = tokio::time::timeout(self.patience, self.committers.wait_applied(barrier.epoch)).await;
-                self.close(applied.ok(), false).await
+                let applied = self.committers.wait_answered(barrier.epoch, self.patience).await;
+                self.close(applied, false).await
             }
         }
     }
@@ -99,9 +104,10 @@ impl End {
 
     async fn close(self, applied: Option<Result<()>>, ended: bool) -> Result<Summary> {
         self.teller.applied(self.committers.progress().borrow().applied_epoch);
-        self.teller.finish().await;
-        let shut = self.committers.shutdown().await;
         let pending = applied.is_none();
+        // What has not been answered by now most likely will not be.
+        let grace = if pending { GRACE_IN_VAIN } else { GRACE };
+        let (shut, ()) = tokio::join!(self.committers.shutdown(grace), self.teller.finish(grace));
         self.shared.close();
         applied.unwrap_or(Ok(()))?;
         shut?;

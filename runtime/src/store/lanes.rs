@@ -119,6 +119,17 @@ impl Store {
         Ok(self.inner.ledger.read().lane(key)?.decided())
     }
 
+    /// How far a lane's target is known to be, this process's own applies included.
+    ///
+    /// # Errors
+    /// Where there is no such lane.
+    pub fn lane_applied(&self, key: &LaneKey) -> Result<u64> {
+        if let Some(mark) = self.inner.applied.lock().get(key) {
+            return Ok(mark.position);
+        }
+        Ok(self.inner.ledger.read().lane(key)?.applied.position)
+    }
+
     /// The newest epoch all of whose rows in this lane lie before a position.
     ///
     /// # Errors

@@ -312,7 +312,7 @@ impl Job {
         }
     }
     pub async fn stop(self) -> Result<()> {
-        self.committers.shutdown().await
+        self.committers.shutdown(Duration::from_secs(5)).await
     }
 }
 
