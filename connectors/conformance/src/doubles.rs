@@ -9,7 +9,7 @@ use async_trait::async_trait;
 use tidegate_core::change::{ChangeBatch, RowKind};
 use tidegate_core::fencing::{check_apply, claimed};
 use tidegate_core::sink::{
-    ApplyUnit, CommitOutcome, Fence, FencedSink, OpenSink, Scope, Sink, SinkInput, SinkLevel, UpsertSink,
+    Admits, ApplyUnit, CommitOutcome, Fence, FencedSink, OpenSink, Scope, Sink, SinkInput, SinkLevel, UpsertSink,
 };
 use tidegate_core::{Error, Result};
 use tokio::sync::Mutex;
@@ -47,6 +47,8 @@ pub enum Fault {
     AppliesUnclaimed,
     /// `retire` forgets every lane.
     RetiresAllLanes,
+    /// Takes over whatever it is told.
+    ClaimsRegardless,
     /// A unit must carry a row for each position of its range.
     WantsEveryRow,
     /// Deletes are ignored (upsert).
@@ -76,6 +78,7 @@ pub const FENCED_FAULTS: &[Fault] = &[
     Fault::AppliesUnclaimed,
     Fault::RetiresAllLanes,
     Fault::WantsEveryRow,
+    Fault::ClaimsRegardless,
 ];
 
 #[derive(Default)]
@@ -187,6 +190,12 @@ impl FencedSink for Memory {
         let new = self.stored(&claimed(kept, fence));
         target.fences.insert(self.key(scope), new.clone());
         Ok(if self.is(Fault::ClaimReturnsNewFence) { Some(new) } else { before })
+    }
+
+    async fn claim_if(&self, scope: &Scope, fence: &Fence, admits: Admits) -> Result<Option<Fence>> {
+        let held = self.read_fence(scope).await?;
+        let is_let_in = admits(held.as_ref()) || self.is(Fault::ClaimsRegardless);
+        if is_let_in { self.claim(scope, fence).await } else { Ok(held) }
     }
 
     async fn apply(&self, unit: &ApplyUnit) -> CommitOutcome {
@@ -317,6 +326,7 @@ mod tests {
             (Fault::OneFenceForAllLanes, "lanes"),
             (Fault::RetiresAllLanes, "retire"),
             (Fault::WantsEveryRow, "left-out rows"),
+            (Fault::ClaimsRegardless, "turned down"),
         ] {
             assert_eq!(fenced(fault).await.unwrap_err().check, check, "{fault:?}");
         }

@@ -2,11 +2,14 @@
 
 use std::future::Future;
 use std::pin::pin;
+use std::sync::Arc;
 use std::task::{Context, Waker};
 use std::time::Duration;
 
 use tidegate_core::Result as CoreResult;
-use tidegate_core::sink::{ApplyUnit, CommitOutcome, Fence, FencedSink, Id, OpenSink, Scope, SinkInput, SinkLevel};
+use tidegate_core::sink::{
+    Admits, ApplyUnit, CommitOutcome, Fence, FencedSink, Id, OpenSink, Scope, SinkInput, SinkLevel,
+};
 
 use crate::failure::{Check, Failure};
 use crate::rows;
@@ -29,7 +32,8 @@ pub async fn fenced_sink(
     kit.lanes().await?;
     kit.dropped_calls().await?;
     kit.retires().await?;
-    kit.left_out_rows().await
+    kit.left_out_rows().await?;
+    kit.turned_down().await
 }
 
 /// Between the numbers of two lanes' rows.
@@ -272,6 +276,44 @@ impl<M: AsyncFn() -> CoreResult<OpenSink>, R: AsyncFn() -> CoreResult<Vec<u64>>>
             self.fence_is(check, &*sink, 0, Some(&fence("f", to, epoch)), &format!("after a unit with {what}")).await?;
         }
         self.rows_are(check, 35, 2, "after units with rows left out").await
+    }
+}
+
+impl<M: AsyncFn() -> CoreResult<OpenSink>, R: AsyncFn() -> CoreResult<Vec<u64>>> Kit<M, R> {
+    /// Whoever may not take over leaves everything as it is.
+    async fn turned_down(&mut self) -> Result<(), Failure> {
+        let check = Check("turned down");
+        let (owner, copy) = (self.open(check).await?, self.open(check).await?);
+        check.answered(owner.claim(&scope(0), &fence("g", 0, 0)).await, "claim")?;
+        let held = fence("g", 40, 14);
+        let behind: Admits = Arc::new(|held| held.is_none_or(|f| f.position < 40));
+        let answer = check.answered(copy.claim_if(&scope(0), &fence("h", 0, 0), behind).await, "claim_if")?;
+        check.ensure(answer.as_ref() == Some(&held), || {
+            format!("a claim that is turned down answers {answer:?}, not what is held, {held:?}")
+        })?;
+        self.fence_is(check, &*owner, 0, Some(&held), "after a claim that was turned down").await?;
+        let mut unit = self.unit(0, "g", 40, 41, 15)?;
+        unit.rows.clear();
+        for _ in 0..10 {
+            match owner.apply(&unit).await {
+                CommitOutcome::Committed | CommitOutcome::AlreadyCommitted => {
+                    let all: Admits = Arc::new(|_| true);
+                    let before = copy.claim_if(&scope(0), &fence("h", 0, 0), all).await;
+                    let before = check.answered(before, "claim_if")?;
+                    check.ensure(before == Some(fence("g", 41, 15)), || {
+                        format!("a claim that is let in answers {before:?}, not what was held")
+                    })?;
+                    return self.fence_is(check, &*copy, 0, Some(&fence("h", 41, 15)), "after a claim").await;
+                }
+                CommitOutcome::Unknown(_) | CommitOutcome::RetryLater(_) => {
+                    // It may have to look who owns the lane.
+                    check.answered(owner.read_fence(&scope(0)).await, "read_fence")?;
+                    tokio::time::sleep(Duration::from_millis(50)).await;
+                }
+                other => return check.fail(format!("after a claim that was turned down its owner gets {other:?}")),
+            }
+        }
+        check.fail("after a claim that was turned down its owner cannot go on".to_owned())
     }
 }
 

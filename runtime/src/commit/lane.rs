@@ -204,7 +204,7 @@ pub fn stop_error(key: &LaneKey, stop: Stop) -> Error {
         Stop::Replaced(fence) => {
             let by = fence.map_or_else(String::new, |f| format!(" (incarnation {} of run {})", f.incarnation, f.run));
             place(Error::replaced(format!("this process has been replaced: another one has claimed the target{by}")))
-                .help("only one process may run a job; what this one had not applied the other one applies")
+                .help("only one process may run a job; what this one had not applied the other one applies. If that one has stopped too (it ran on an older copy of this state directory), run the same command again: the newest directory goes on, any other is refused and changes nothing")
         }
         Stop::Lost(what) => place(Error::external(format!("applied rows are lost: {what}")).fatal())
             .help("look at the target before going on: what was applied to it is no longer there or cannot be checked"),

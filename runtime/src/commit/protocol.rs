@@ -33,7 +33,8 @@ pub enum Action {
     ReadFence,
     /// Make the target forget the fence; answer with [`Event::Retired`].
     Retire,
-    /// Claim with this fence; answer with [`Event::Claimed`].
+    /// Claim with this fence, unless the target holds one that must not be taken over; answer with
+    /// [`Event::Claimed`].
     Claim(Fence),
     /// Make the claim durable in the store; answer with [`Event::Done`].
     RecordClaimed,
@@ -234,7 +235,8 @@ impl LaneMachine {
         })
     }
 
-    /// What stood there at the moment of the claim must have been ours to take, too.
+    /// What stood there at the moment of the claim must have been ours to take, too. Where it was not, a
+    /// sink that judges in the same step has written nothing.
     fn claimed(&mut self, before: Option<&Fence>, history: &History) -> Action {
         if let Some(fence) = before
             && let Verdict::Refuse(refusal) = verify(history, &self.identity, Some(fence))

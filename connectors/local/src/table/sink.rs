@@ -11,7 +11,7 @@ use rusqlite::{Connection, TransactionBehavior};
 use tidegate_core::change::{ChangeBatch, RowKind};
 use tidegate_core::fencing::{check_apply, check_rows, claimed};
 use tidegate_core::sink::{
-    ApplyUnit, CommitOutcome, Fence, FencedSink, OpenSink, Scope, SinkInput, SinkLevel, outcome_of,
+    Admits, ApplyUnit, CommitOutcome, Fence, FencedSink, OpenSink, Scope, SinkInput, SinkLevel, outcome_of,
 };
 use tidegate_core::table::{BoundTable, SinkChanges};
 use tidegate_core::{Error, Result};
@@ -85,11 +85,18 @@ impl FencedSink for TableSink {
     }
 
     async fn claim(&self, scope: &Scope, fence: &Fence) -> Result<Option<Fence>> {
+        self.claim_if(scope, fence, Arc::new(|_| true)).await
+    }
+
+    async fn claim_if(&self, scope: &Scope, fence: &Fence, admits: Admits) -> Result<Option<Fence>> {
         let (scope, fence) = (scope.clone(), fence.clone());
         self.off_task(move |file| {
             file.check_identity()?;
             let tx = file.connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(sql_error)?;
             let before = read_fence(&tx, &scope)?;
+            if !admits(before.as_ref()) {
+                return Ok(before);
+            }
             write_fence(&tx, &scope, &claimed(before.as_ref(), &fence))?;
             tx.commit().map_err(sql_error)?;
             Ok(before)

@@ -10,7 +10,7 @@ use parking_lot::Mutex;
 use tidegate_core::lookup::LookupSource;
 use tidegate_core::registry::Opener;
 use tidegate_core::sink::{
-    ApplyUnit, CommitOutcome, Committable, Fence, FencedSink, OpenSink, Scope, Sink, SinkInput, SinkLevel,
+    Admits, ApplyUnit, CommitOutcome, Committable, Fence, FencedSink, OpenSink, Scope, Sink, SinkInput, SinkLevel,
     TwoPhaseCommitSink, UpsertSink,
 };
 use tidegate_core::source::Source;
@@ -25,6 +25,9 @@ use crate::store::{EpochContents, OpenOptions, Storage, Store};
 #[derive(Clone, Default)]
 pub struct Memory(pub Arc<Mutex<Server>>);
 
+/// Something that somebody else does to the fences.
+type Meanwhile = Box<dyn FnOnce(&mut BTreeMap<Scope, Fence>) + Send>;
+
 /// A server with one table a sink.
 #[derive(Default)]
 pub struct Server {
@@ -35,6 +38,8 @@ pub struct Server {
     pub down: BTreeSet<String>,
     /// Calls that the user has no right to.
     pub denied: BTreeSet<&'static str>,
+    /// What happens between a start's reading of the fences and its next claim.
+    pub before_claim: Option<Meanwhile>,
     /// Numbers that are refused.
     pub refused: BTreeSet<i64>,
     /// Every n-th answer gets lost after the work is done.
@@ -90,9 +95,18 @@ impl FencedSink for Table {
         Ok(server.fences.get(scope).cloned())
     }
     async fn claim(&self, scope: &Scope, fence: &Fence) -> Result<Option<Fence>> {
+        self.claim_if(scope, fence, Arc::new(|_| true)).await
+    }
+    async fn claim_if(&self, scope: &Scope, fence: &Fence, admits: Admits) -> Result<Option<Fence>> {
         let mut server = self.server.0.lock();
         self.may(&server, "claim")?;
+        if let Some(hook) = server.before_claim.take() {
+            hook(&mut server.fences);
+        }
         let before = server.fences.get(scope).cloned();
+        if !admits(before.as_ref()) {
+            return Ok(before);
+        }
         let kept = before.clone().unwrap_or_else(|| fence.clone());
         server
             .fences

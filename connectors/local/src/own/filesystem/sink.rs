@@ -13,7 +13,7 @@ use parking_lot::Mutex;
 use serde::{Deserialize, Serialize};
 use tidegate_core::fencing::{check_apply, check_rows, claimed};
 use tidegate_core::message::{VALUE, message_schema};
-use tidegate_core::sink::{ApplyUnit, CommitOutcome, Fence, FencedSink, Scope, outcome_of};
+use tidegate_core::sink::{Admits, ApplyUnit, CommitOutcome, Fence, FencedSink, Scope, outcome_of};
 use tidegate_core::{Error, Result, ResultExt, Retry};
 
 use crate::files::{file_name, make_dir, sync_dir};
@@ -130,10 +130,17 @@ impl FencedSink for FileSink {
     }
 
     async fn claim(&self, scope: &Scope, fence: &Fence) -> Result<Option<Fence>> {
+        self.claim_if(scope, fence, Arc::new(|_| true)).await
+    }
+
+    async fn claim_if(&self, scope: &Scope, fence: &Fence, admits: Admits) -> Result<Option<Fence>> {
         make_dir(&self.dir)?;
         let fence = fence.clone();
         self.locked(scope, move |file, journal| {
             let before = journal.last().clone();
+            if !admits(before.fence.as_ref()) {
+                return Ok(before.fence);
+            }
             file.open(before.length)?;
             let fence = Some(claimed(before.fence.as_ref(), &fence));
             journal.append(Part { length: before.length, fence })?;
