@@ -51,12 +51,15 @@ impl Fixture {
         topics::produce(self.data(), "src", &ids.map(line).collect::<String>());
     }
     fn job(&self, set: &str) -> Tidegate {
+        self.job_into("good", set)
+    }
+    fn job_into(&self, table: &str, set: &str) -> Tidegate {
         let sql = format!(
             "{set}CREATE TABLE src (id BIGINT) WITH ('connector' = 'kafka', 'topic' = 'src', 'properties.bootstrap.servers' = 'h:1', \
              'scan.startup.mode' = 'earliest-offset', 'format' = 'json');\n\
-             CREATE TABLE good (id BIGINT) WITH ({JDBC}, 'table-name' = 'good');\n\
+             CREATE TABLE {table} (id BIGINT) WITH ({JDBC}, 'table-name' = '{table}');\n\
              CREATE TABLE dead (raw_value STRING, reason STRING, class STRING, place STRING) WITH ({JDBC}, 'table-name' = 'dead');\n\
-             INSERT INTO good SELECT id FROM src;\n"
+             INSERT INTO {table} SELECT id FROM src;\n"
         );
         Tidegate::job(&job_file(self.data(), "refused", &sql), self.data())
     }
@@ -165,4 +168,21 @@ fn rows_kept_for_a_table_that_is_gone_are_not_forgotten() {
     assert_eq!((f.good().len(), f.letters().len()), (18, 0));
     assert!(said.contains("2 refused rows that an earlier run kept for dead letters are left out"), "{said}");
     assert!(said.contains(", 2 ignored"), "{said}");
+}
+
+/// An INSERT is taken out of the job while rows that its table refused wait for the next epoch; later it
+/// comes back, with positions that begin anew.
+#[test]
+fn refused_rows_of_a_removed_insert_still_become_dead_letters() {
+    let f = Fixture::new(TO_DEAD);
+    f.feed(1..20);
+    let killed = f.job(TO_DEAD).env("TIDEGATE_FAILPOINT", "apply.before:2").run();
+    assert!(killed.status.code().is_none(), "{killed:?}");
+    f.feed(20..21);
+    run_until(f.job_into("other", ""), "the other table", || number(f.data(), "other", "COUNT(*)") == 1);
+    // In this life of the sink its positions count from row 21; 7 was that of a row before.
+    f.feed(21..30);
+    let said = f.bounded(TO_DEAD).run().ok().stderr;
+    let good: Vec<i64> = (0..30).filter(|id| !is_refused(*id) && *id != 20).collect();
+    assert_eq!((f.good(), f.letters()), (good, vec![7, 17, 27]), "{said}");
 }

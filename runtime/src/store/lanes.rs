@@ -203,7 +203,7 @@ impl Store {
                         Error::internal(format!("{} refuses row {position}, which it was not given", key.sink))
                     })?;
                     let reject = RejectKey::of(key, *position);
-                    Ok(RejectEntry { key: reject, reason: reason.clone(), at, index, taken })
+                    Ok(RejectEntry { key: reject, reason: reason.clone(), at, index, taken, retired: false })
                 })
                 .collect::<Result<_>>()?
         };
@@ -242,7 +242,8 @@ impl Store {
 }
 
 fn is_refused(ledger: &Ledger, key: &LaneKey, position: u64) -> bool {
-    ledger.rejects.iter().any(|r| r.key.position == position && r.key.lane == key.lane && r.key.sink == key.sink)
+    let key = RejectKey::of(key, position);
+    ledger.rejects.iter().any(|r| r.key == key && !r.retired)
 }
 
 fn find_row<'a>(mut ranges: impl Iterator<Item = &'a Range>, position: u64) -> Option<(RowsRef, u64)> {
