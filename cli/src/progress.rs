@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 use std::io::{IsTerminal, Write as _};
 use std::time::{Duration, Instant};
 
+use tidegate_runtime::job::Summary;
 use tidegate_runtime::metrics::Progress;
 
 /// How often the picture is redrawn.
@@ -123,6 +124,24 @@ pub fn summary(p: &Progress) -> String {
         let _ = writeln!(out, "  counted {name}: {} (first: {sample})", count(*n));
     }
     out
+}
+
+/// What a stop has left behind.
+pub fn stopped(jobs: &[(Progress, Summary)]) -> String {
+    let mut waiting = String::new();
+    for (p, _) in jobs.iter().filter(|(_, s)| s.pending) {
+        for (id, sink) in p.sinks.iter().filter(|(_, s)| s.waiting_rows > 0) {
+            let why = sink.absent.as_deref().unwrap_or("it did not answer in time");
+            let why = why.lines().next().unwrap_or_default();
+            let _ = write!(waiting, "\n  {}: {} rows for sink {id}: {why}", p.job, count(sink.waiting_rows));
+        }
+    }
+    if waiting.is_empty() {
+        return "stopped: everything decided has been committed; the next run goes on from here".to_owned();
+    }
+    format!(
+        "stopped: not everything has been committed; what has not is kept in the state directory, and the next run commits it first{waiting}"
+    )
 }
 
 /// `1,234,567`

@@ -53,7 +53,7 @@ pub async fn run(args: &RunArgs) -> Result<u8> {
         screen.message(progress::summary(progress).trim_end());
     }
     if stopped {
-        screen.message("stopped: everything decided has been committed; the next run goes on from here");
+        screen.message(&progress::stopped(&finished));
     } else if project.is_project && !project.results.is_empty() {
         results::print(&project, &planning, &jobs, &opener).await?;
     }

@@ -52,10 +52,10 @@ impl Span {
 }
 
 /// An error with domain, retry advice, context chain, place and help.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Error(Box<Inner>);
 
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 struct Inner {
     domain: Domain,
     retry: Retry,

@@ -3,6 +3,7 @@
 //! A sink reads its stored fence inside the transaction that will carry the rows, asks here, and
 //! does what the answer says.
 
+use crate::error::Error;
 use crate::sink::{ApplyUnit, CommitOutcome, Fence};
 
 /// Whether a unit may be applied over the stored fence; the outcome to return where it may not.
@@ -45,6 +46,18 @@ pub fn check_apply(stored: Option<&Fence>, unit: &ApplyUnit) -> Result<(), Commi
         "the fence of {} stands at {}, below the unit {}..{}: rows in between are missing at the target",
         unit.scope, stored.position, unit.from, unit.to
     )))
+}
+
+/// A unit carries a row for each of its positions, less those that the target has refused before.
+///
+/// # Errors
+/// Where it carries more rows than positions: a bug.
+pub fn check_rows(unit: &ApplyUnit) -> Result<(), Error> {
+    let (rows, places) = (unit.rows.iter().map(|b| b.len() as u64).sum::<u64>(), unit.to - unit.from);
+    if rows > places {
+        return Err(Error::internal(format!("a unit of {places} positions carries {rows} rows")));
+    }
+    Ok(())
 }
 
 /// The fence a claim writes: own run and incarnation; position, epoch and digest as they were, or as

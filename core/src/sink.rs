@@ -8,6 +8,7 @@
 //! Nothing reaches a sink before it has been decided, except at [`SinkLevel::Discard`].
 
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -119,9 +120,12 @@ pub trait UpsertSink: Send + Sync {
     async fn upsert(&self, unit: &ApplyUnit) -> Result<CommitOutcome>;
 }
 
+/// Whether a lane that holds this fence may be taken over.
+pub type Admits = Arc<dyn Fn(Option<&Fence>) -> bool + Send + Sync>;
+
 /// Rows and fence in one atomic step: exactly once.
 ///
-/// The runtime calls, for each lane: `read_fence` (any number of times, takes nothing over), `claim`
+/// The runtime calls, for each lane: `read_fence` (any number of times, takes nothing over), `claim_if`
 /// once, then `apply` in ascending, contiguous positions, one call at a time a lane. Lanes are
 /// independent. A future that is dropped (cancelled) counts as an unanswered call.
 #[async_trait]
@@ -141,6 +145,20 @@ pub trait FencedSink: Send + Sync {
     /// # Errors
     /// Where the target cannot be reached or refuses.
     async fn claim(&self, scope: &Scope, fence: &Fence) -> Result<Option<Fence>>;
+
+    /// As `claim`, unless `admits` turns down what the target holds after anything pending is settled: then
+    /// nothing is written, the owner can go on, and what is held is returned. A copy of a state directory
+    /// is kept out by it while the job it was copied from applies.
+    ///
+    /// This default asks before it claims; what is applied in between is not seen. A sink that can asks
+    /// in the step that claims.
+    ///
+    /// # Errors
+    /// As for `claim`.
+    async fn claim_if(&self, scope: &Scope, fence: &Fence, admits: Admits) -> Result<Option<Fence>> {
+        let held = self.read_fence(scope).await?;
+        if admits(held.as_ref()) { self.claim(scope, fence).await } else { Ok(held) }
+    }
 
     /// Applies the rows and sets the fence, atomically, if and only if the stored fence carries
     /// `unit.fence.incarnation` and stands at `unit.from`. At or beyond `unit.to`:

@@ -301,10 +301,8 @@ pub struct Settings {
     pub checkpoint_interval_ms: i64,
     /// State time-to-live in ms; 0: for ever.
     pub state_ttl_ms: i64,
-    /// Group aggregates flush per input batch (true) or per row (false).
+    /// Group aggregates flush once an epoch (true) or per row (false).
     pub mini_batch: bool,
-    /// The longest a change is held back, in ms.
-    pub allow_latency_ms: i64,
     /// What a row that cannot be decoded, cast or placed in time does.
     pub on_error: OnRowError,
     /// The dead-letter table's sink: index into [`Plan::tables`].

@@ -22,6 +22,7 @@ use crate::exec::source::ReadLimits;
 use crate::metrics::{JobMetrics, Progress};
 use crate::store::{FsStorage, Storage, Store};
 
+mod end;
 mod header;
 mod launch;
 
@@ -59,7 +60,7 @@ pub struct JobOptions {
     pub storage: Arc<dyn Storage>,
     /// When batches are closed.
     pub limits: ReadLimits,
-    /// How long a stop waits for sinks before it leaves decided rows to the next run.
+    /// The longest that a stop waits for sinks that keep writing before it leaves the rest to the next run.
     pub patience: Duration,
 }
 

@@ -68,7 +68,6 @@ impl Settings {
                 checkpoint_interval_ms: 1000,
                 state_ttl_ms: 0,
                 mini_batch: true,
-                allow_latency_ms: 0,
                 on_error: OnRowError::Stop,
                 dead_letter: None,
                 epoch_bytes: 64 << 20,
@@ -130,7 +129,6 @@ impl Settings {
             // Several Blink keys say it; the longest holds.
             Effect::StateTtl => self.plan.state_ttl_ms = duration(v)?.max(self.plan.state_ttl_ms),
             Effect::MiniBatch => self.plan.mini_batch = boolean(v)?,
-            Effect::AllowLatency => self.plan.allow_latency_ms = duration(v)?,
             Effect::IdleTimeout => self.idle_timeout_ms = Some(duration(v)?).filter(|ms| *ms > 0),
             Effect::Parallelism => {
                 let n = v.parse::<u32>().ok().filter(|n| *n > 0);

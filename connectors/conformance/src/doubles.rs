@@ -9,7 +9,7 @@ use async_trait::async_trait;
 use tidegate_core::change::{ChangeBatch, RowKind};
 use tidegate_core::fencing::{check_apply, claimed};
 use tidegate_core::sink::{
-    ApplyUnit, CommitOutcome, Fence, FencedSink, OpenSink, Scope, Sink, SinkInput, SinkLevel, UpsertSink,
+    Admits, ApplyUnit, CommitOutcome, Fence, FencedSink, OpenSink, Scope, Sink, SinkInput, SinkLevel, UpsertSink,
 };
 use tidegate_core::{Error, Result};
 use tokio::sync::Mutex;
@@ -47,6 +47,10 @@ pub enum Fault {
     AppliesUnclaimed,
     /// `retire` forgets every lane.
     RetiresAllLanes,
+    /// Takes over whatever it is told.
+    ClaimsRegardless,
+    /// A unit must carry a row for each position of its range.
+    WantsEveryRow,
     /// Deletes are ignored (upsert).
     IgnoresDeletes,
     /// Old values come back when a unit is repeated (upsert).
@@ -73,6 +77,8 @@ pub const FENCED_FAULTS: &[Fault] = &[
     Fault::RoundsDigests,
     Fault::AppliesUnclaimed,
     Fault::RetiresAllLanes,
+    Fault::WantsEveryRow,
+    Fault::ClaimsRegardless,
 ];
 
 #[derive(Default)]
@@ -186,6 +192,12 @@ impl FencedSink for Memory {
         Ok(if self.is(Fault::ClaimReturnsNewFence) { Some(new) } else { before })
     }
 
+    async fn claim_if(&self, scope: &Scope, fence: &Fence, admits: Admits) -> Result<Option<Fence>> {
+        let held = self.read_fence(scope).await?;
+        let is_let_in = admits(held.as_ref()) || self.is(Fault::ClaimsRegardless);
+        if is_let_in { self.claim(scope, fence).await } else { Ok(held) }
+    }
+
     async fn apply(&self, unit: &ApplyUnit) -> CommitOutcome {
         let key = self.key(&unit.scope);
         let mut target = self.target.lock().await;
@@ -195,6 +207,9 @@ impl FencedSink for Memory {
         let batches = if self.is(Fault::DropsLaterBatches) { 1.min(unit.rows.len()) } else { unit.rows.len() };
         let rows: Result<Vec<Vec<u64>>> = unit.rows[..batches].iter().map(numbers).collect();
         let Ok(rows) = rows else { return CommitOutcome::Lost("the rows are not the kit's".to_owned()) };
+        if self.is(Fault::WantsEveryRow) && rows.concat().len() as u64 != unit.to - unit.from {
+            return CommitOutcome::Lost("rows are missing".to_owned());
+        }
         let fence = self.stored(&unit.fence);
         match self.fault {
             Fault::RowsBeforeFence => {
@@ -310,6 +325,8 @@ mod tests {
             (Fault::IgnoresDigest, "contiguity"),
             (Fault::OneFenceForAllLanes, "lanes"),
             (Fault::RetiresAllLanes, "retire"),
+            (Fault::WantsEveryRow, "left-out rows"),
+            (Fault::ClaimsRegardless, "turned down"),
         ] {
             assert_eq!(fenced(fault).await.unwrap_err().check, check, "{fault:?}");
         }

@@ -2,11 +2,14 @@
 
 use std::future::Future;
 use std::pin::pin;
+use std::sync::Arc;
 use std::task::{Context, Waker};
 use std::time::Duration;
 
 use tidegate_core::Result as CoreResult;
-use tidegate_core::sink::{ApplyUnit, CommitOutcome, Fence, FencedSink, Id, OpenSink, Scope, SinkInput, SinkLevel};
+use tidegate_core::sink::{
+    Admits, ApplyUnit, CommitOutcome, Fence, FencedSink, Id, OpenSink, Scope, SinkInput, SinkLevel,
+};
 
 use crate::failure::{Check, Failure};
 use crate::rows;
@@ -28,7 +31,9 @@ pub async fn fenced_sink(
     kit.zombies().await?;
     kit.lanes().await?;
     kit.dropped_calls().await?;
-    kit.retires().await
+    kit.retires().await?;
+    kit.left_out_rows().await?;
+    kit.turned_down().await
 }
 
 /// Between the numbers of two lanes' rows.
@@ -252,6 +257,63 @@ impl<M: AsyncFn() -> CoreResult<OpenSink>, R: AsyncFn() -> CoreResult<Vec<u64>>>
         check.ensure(kept.is_some(), || "retiring lane 1 removed the fence of lane 0".to_owned())?;
         check.answered(sink.retire(&scope(1)).await, "retiring a second time")?;
         self.rows_are(check, 32, 2, "after retire").await
+    }
+
+    /// A unit that comes again without the rows that were refused: its range stays what it was.
+    async fn left_out_rows(&mut self) -> Result<(), Failure> {
+        let check = Check("left-out rows");
+        let sink = self.open(check).await?;
+        check.answered(sink.claim(&scope(0), &fence("f", 0, 0)).await, "claim")?;
+        for (from, to, batches, epoch, what) in
+            [(32, 38, 1, 13, "half of its rows"), (38, 40, 0, 14, "none of its rows")]
+        {
+            let mut unit = self.unit(0, "f", from, to, epoch)?;
+            unit.rows.truncate(batches);
+            let outcome = sink.apply(&unit).await;
+            check.ensure(outcome == CommitOutcome::Committed, || {
+                format!("a unit ({from}..{to}) with {what} answers {outcome:?}: refused rows are left out of it")
+            })?;
+            self.fence_is(check, &*sink, 0, Some(&fence("f", to, epoch)), &format!("after a unit with {what}")).await?;
+        }
+        self.rows_are(check, 35, 2, "after units with rows left out").await
+    }
+}
+
+impl<M: AsyncFn() -> CoreResult<OpenSink>, R: AsyncFn() -> CoreResult<Vec<u64>>> Kit<M, R> {
+    /// Whoever may not take over leaves everything as it is.
+    async fn turned_down(&mut self) -> Result<(), Failure> {
+        let check = Check("turned down");
+        let (owner, copy) = (self.open(check).await?, self.open(check).await?);
+        check.answered(owner.claim(&scope(0), &fence("g", 0, 0)).await, "claim")?;
+        let held = fence("g", 40, 14);
+        let behind: Admits = Arc::new(|held| held.is_none_or(|f| f.position < 40));
+        let answer = check.answered(copy.claim_if(&scope(0), &fence("h", 0, 0), behind).await, "claim_if")?;
+        check.ensure(answer.as_ref() == Some(&held), || {
+            format!("a claim that is turned down answers {answer:?}, not what is held, {held:?}")
+        })?;
+        self.fence_is(check, &*owner, 0, Some(&held), "after a claim that was turned down").await?;
+        let mut unit = self.unit(0, "g", 40, 41, 15)?;
+        unit.rows.clear();
+        for _ in 0..10 {
+            match owner.apply(&unit).await {
+                CommitOutcome::Committed | CommitOutcome::AlreadyCommitted => {
+                    let all: Admits = Arc::new(|_| true);
+                    let before = copy.claim_if(&scope(0), &fence("h", 0, 0), all).await;
+                    let before = check.answered(before, "claim_if")?;
+                    check.ensure(before == Some(fence("g", 41, 15)), || {
+                        format!("a claim that is let in answers {before:?}, not what was held")
+                    })?;
+                    return self.fence_is(check, &*copy, 0, Some(&fence("h", 41, 15)), "after a claim").await;
+                }
+                CommitOutcome::Unknown(_) | CommitOutcome::RetryLater(_) => {
+                    // It may have to look who owns the lane.
+                    check.answered(owner.read_fence(&scope(0)).await, "read_fence")?;
+                    tokio::time::sleep(Duration::from_millis(50)).await;
+                }
+                other => return check.fail(format!("after a claim that was turned down its owner gets {other:?}")),
+            }
+        }
+        check.fail("after a claim that was turned down its owner cannot go on".to_owned())
     }
 }
 

@@ -98,7 +98,9 @@ fn writing() {
     ];
     let sql = |topic: &str| copy(&End::plain(&job, "in"), &as_bob(broker, End::plain(&job, topic)));
     for (name, topic, parts) in cases {
-        let said = fails(&job, name, &sql(topic), &[2, 3]);
+        // The first rows show that the topic is locked; everything else comes up while claiming.
+        let codes: &[i32] = if name == "locked" { &[2, 3] } else { &[2] };
+        let said = fails(&job, name, &sql(topic), codes);
         says(&said, parts);
         says(&said, &["sink out"]);
     }

@@ -3,7 +3,6 @@
 use serde_json::json;
 use tidegate_integration_tests::kafka_job::KafkaJob;
 use tidegate_integration_tests::kafka_topics::{self, Record};
-use tidegate_integration_tests::settle::{number, run_until};
 
 use super::{out, says, src};
 
@@ -51,10 +50,8 @@ fn or_goes_to_the_dead_letters_and_the_rest_is_written() {
     let dead = "SET 'tidegate.on-error' = 'dead-letter';\nSET 'tidegate.dead-letter' = 'dead';\n\
                 CREATE TABLE dead (reason STRING, class STRING, raw_value BYTES) WITH ('connector' = 'jdbc', \
                 'url' = 'jdbc:mysql://h/x', 'table-name' = 'dead');\n";
-    let running = job.job("letters", &format!("{dead}{}", copy("")));
-    run_until(running, "the rest and a letter", || {
-        number(&job.data(), "dead", "COUNT(*)") == 1 && job.read("out").len() == 19
-    });
+    let said = job.bounded("letters", &format!("{dead}{}", copy(""))).run().ok().stderr;
+    says(&said, &["1 dead letters", "counted refused:out: 1 (first: sink out lane 0 position 7: "]);
     let want: Vec<i64> = (0..20).filter(|id| *id != 7).collect();
     assert_eq!(job.numbers("out", "id"), want);
     let letters = job.rows("dead", "");
@@ -65,7 +62,8 @@ fn or_goes_to_the_dead_letters_and_the_rest_is_written() {
 #[test]
 fn or_is_left_out_where_the_job_says_so() {
     let Some(job) = input("ignored") else { return };
-    job.bounded("ignored", &copy("")).args("--set tidegate.on-error=ignore").run().ok();
+    let said = job.bounded("ignored", &copy("")).args("--set tidegate.on-error=ignore").run().ok().stderr;
+    says(&said, &["1 ignored", "counted refused:out: 1 (first: sink out lane 0 position 7: "]);
     assert_eq!(job.numbers("out", "id"), (0..20).filter(|id| *id != 7).collect::<Vec<_>>());
 }
 

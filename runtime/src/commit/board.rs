@@ -24,6 +24,8 @@ struct LaneReport {
     position: Option<u64>,
     delay_ms: u64,
     rejected: u64,
+    ignored: u64,
+    first_rejected: Option<String>,
     absent: Option<String>,
 }
 
@@ -47,9 +49,13 @@ impl Board {
             r.absent = None;
         });
     }
-    /// Rows have been refused and recorded.
-    pub fn rejected(&self, key: &LaneKey, rows: u64) {
-        self.change(key, |r| r.rejected += rows);
+    /// Rows have been refused and recorded, to be dead letters or to be `ignored`; `first` is one of them.
+    pub fn rejected(&self, key: &LaneKey, rows: u64, ignored: bool, first: &str) {
+        self.change(key, |r| {
+            r.rejected += rows;
+            r.ignored += if ignored { rows } else { 0 };
+            r.first_rejected.get_or_insert_with(|| first.to_owned());
+        });
     }
     /// A target does not answer.
     pub fn absent(&self, key: &LaneKey, why: &str) {
@@ -119,7 +125,10 @@ impl Board {
             sink.applied_epoch = if first { applied } else { sink.applied_epoch.min(applied) };
             sink.applied_rows += report.position.unwrap_or(0);
             sink.decided_rows += rows;
+            sink.waiting_rows += rows.saturating_sub(self.store.lane_applied(key).unwrap_or(rows));
             sink.rejected_rows += report.rejected;
+            sink.ignored_rows += report.ignored;
+            sink.first_rejected = sink.first_rejected.take().or_else(|| report.first_rejected.clone());
             sink.commit_delay_ms = sink.commit_delay_ms.max(report.delay_ms);
             sink.absent = sink.absent.take().or_else(|| report.absent.clone());
             progress.applied_epoch = progress.applied_epoch.min(applied);

@@ -11,6 +11,7 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 use super::board::Board;
+use super::patience::Patience;
 use super::progress::Progress;
 use super::start::{Context, drain_removed, reach};
 use crate::store::Store;
@@ -32,6 +33,8 @@ pub enum OnReject {
 pub struct CommitOptions {
     /// By sink id; [`OnReject::Stop`] where not named.
     pub on_reject: BTreeMap<String, OnReject>,
+    /// The sink of the dead letters, for messages.
+    pub dead_letters: Option<String>,
     /// Most rows of one apply.
     pub unit_rows: u64,
     /// Most bytes of one apply, about.
@@ -46,6 +49,7 @@ impl Default for CommitOptions {
     fn default() -> Self {
         CommitOptions {
             on_reject: BTreeMap::new(),
+            dead_letters: None,
             unit_rows: 50_000,
             unit_bytes: 4 << 20,
             patience: Duration::from_secs(10),
@@ -54,8 +58,8 @@ impl Default for CommitOptions {
     }
 }
 
-/// How long a stop waits for applies that are under way.
-const GRACE: Duration = Duration::from_secs(5);
+/// How often a stop looks whether waiting is in vain.
+const LOOK: Duration = Duration::from_millis(100);
 
 /// The running committers.
 pub struct Committers {
@@ -115,15 +119,32 @@ impl Committers {
         failed.map_or(Ok(()), Err)
     }
 
-    /// Stops after the applies that are under way, if they end soon, and makes the applied positions
-    /// durable. A call that is given up counts as unanswered; the next start reads what came of it.
+    /// As [`Committers::wait_applied`], but not for long where sinks do not answer: `None` then.
+    pub async fn wait_answered(&self, epoch: u64, longest: Duration) -> Option<Result<()>> {
+        let (progress, started) = (self.board.subscribe(), tokio::time::Instant::now());
+        let in_vain = async {
+            let mut patience = Patience::until(epoch);
+            while !patience.is_over(started.elapsed(), &progress.borrow()) {
+                tokio::time::sleep(LOOK).await;
+            }
+        };
+        tokio::select! {
+            applied = self.wait_applied(epoch) => Some(applied),
+            () = in_vain => None,
+            () = tokio::time::sleep(longest) => None,
+        }
+    }
+
+    /// Stops after the applies that are under way, if they end within `grace`, and makes the applied
+    /// positions durable. A call that is given up counts as unanswered; the next start reads what came
+    /// of it.
     ///
     /// # Errors
     /// What stopped the committers before, or of the store.
-    pub async fn shutdown(mut self) -> Result<()> {
+    pub async fn shutdown(mut self, grace: Duration) -> Result<()> {
         self.stop.send_replace(true);
         let ended = async { while self.lanes.join_next().await.is_some() {} };
-        if tokio::time::timeout(GRACE, ended).await.is_err() {
+        if tokio::time::timeout(grace, ended).await.is_err() {
             self.lanes.shutdown().await;
         }
         self.publisher.abort();

@@ -1,12 +1,14 @@
 //! Drives [`LaneMachine`] against a real sink: does what it says, tells it what came of it.
 
+use std::sync::Arc;
+
 use tidegate_core::sink::{CommitOutcome, Fence, FencedSink};
 use tidegate_core::{Result, failpoint};
 
 use super::committer::OnReject;
 use super::lane::{Lane, Waited, by_position};
 use super::protocol::{Action, Event, Identity, LaneMachine};
-use super::verify::Verdict;
+use super::verify::{Verdict, verify};
 use crate::store::units::Cut;
 
 /// Runs a lane until it is stopped. `read` is the fence as read and judged at the start.
@@ -35,13 +37,18 @@ async fn perform(lane: &Lane, sink: &dyn FencedSink, action: Action) -> Result<O
         return Ok(None);
     }
     let event = match action {
-        Action::ReadFence => Event::FenceRead(sink.read_fence(&lane.scope).await.map_err(|e| lane.trouble(&e))),
-        Action::Retire => Event::Retired(sink.retire(&lane.scope).await.map_err(|e| lane.trouble(&e))),
+        Action::ReadFence => Event::FenceRead(sink.read_fence(&lane.scope).await.map_err(|e| lane.noted(e))),
+        Action::Retire => Event::Retired(sink.retire(&lane.scope).await.map_err(|e| lane.noted(e))),
         Action::Claim(fence) => {
             failpoint::hit("claim.before");
-            let before = sink.claim(&lane.scope, &fence).await;
+            // What it held when it was read may have moved on: judged again in the step that takes it.
+            let (history, identity) = (lane.store.history(&lane.key)?, lane.sink.identity.clone());
+            let admits = move |held: Option<&Fence>| {
+                held.is_none() || !matches!(verify(&history, &identity, held), Verdict::Refuse(_))
+            };
+            let before = sink.claim_if(&lane.scope, &fence, Arc::new(admits)).await;
             failpoint::hit("claim.after");
-            Event::Claimed(before.map_err(|e| lane.trouble(&e)))
+            Event::Claimed(before.map_err(|e| lane.noted(e)))
         }
         Action::RecordClaimed => {
             let (key, identity) = (lane.key.clone(), lane.sink.identity.clone());

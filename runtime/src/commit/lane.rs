@@ -9,11 +9,15 @@ use tokio::sync::watch;
 
 use super::board::Board;
 use super::committer::{CommitOptions, OnReject};
-use super::protocol::{Stop, Trouble, back_off};
-use crate::store::Store;
+use super::protocol::{Stop, back_off};
 use crate::store::decision::LaneKey;
 use crate::store::planning::UnitLimits;
 use crate::store::units::{Cut, Planned};
+use crate::store::{RejectKey, Store};
+
+/// What to do about a dead letter that is refused.
+const LAST_RESORT: &str = "these are dead letters, which have nowhere else to go: change the dead-letter table so that \
+                           it takes them and start again; they are kept until then";
 
 /// One lane and everything its committer needs.
 #[derive(Clone)]
@@ -150,23 +154,28 @@ impl Lane {
     /// Of the store.
     pub async fn record_rejected(&self, rows: Vec<(u64, String)>) -> Result<()> {
         let (key, ignore) = (self.key.clone(), self.on_reject() == OnReject::Ignore);
+        let first = rows.first().map(|(position, reason)| format!("{}: {reason}", RejectKey::of(&key, *position)));
         let count = self.aside(move |store| store.record_rejected(&key, &rows, ignore)).await?;
-        self.board.rejected(&self.key, count);
+        if count > 0 {
+            self.board.rejected(&self.key, count, ignore, &first.unwrap_or_default());
+        }
         Ok(())
     }
 
     /// A reason to stop as an error.
     pub fn stop_error(&self, stop: Stop) -> Error {
-        stop_error(&self.key, stop)
+        let is_refused_letter =
+            matches!(stop, Stop::Rejected(_)) && self.options.dead_letters.as_ref() == Some(&self.key.sink);
+        let error = stop_error(&self.key, stop);
+        if is_refused_letter { error.help(LAST_RESORT) } else { error }
     }
 
-    /// Retry advice of an error, for the protocol.
-    pub fn trouble(&self, error: &Error) -> Trouble {
-        let retry = error.retry_advice() != Retry::Never;
-        if retry {
+    /// Shows an error that may pass as an absence; gives it back.
+    pub fn noted(&self, error: Error) -> Error {
+        if error.retry_advice() != Retry::Never {
             self.board.absent(&self.key, &error.to_string());
         }
-        Trouble { retry, message: error.to_string() }
+        error
     }
 }
 
@@ -195,7 +204,7 @@ pub fn stop_error(key: &LaneKey, stop: Stop) -> Error {
         Stop::Replaced(fence) => {
             let by = fence.map_or_else(String::new, |f| format!(" (incarnation {} of run {})", f.incarnation, f.run));
             place(Error::replaced(format!("this process has been replaced: another one has claimed the target{by}")))
-                .help("only one process may run a job; what this one had not applied the other one applies")
+                .help("only one process may run a job; what this one had not applied the other one applies. If that one has stopped too (it ran on an older copy of this state directory), run the same command again: the newest directory goes on, any other is refused and changes nothing")
         }
         Stop::Lost(what) => place(Error::external(format!("applied rows are lost: {what}")).fatal())
             .help("look at the target before going on: what was applied to it is no longer there or cannot be checked"),
@@ -206,7 +215,7 @@ pub fn stop_error(key: &LaneKey, stop: Stop) -> Error {
             place(Error::user(format!("the target refuses rows: {}{rest}", shown.join("; "))))
                 .help("set 'tidegate.dead-letter' to keep such rows aside, or change the table or the query")
         }
-        Stop::Failed(what) => place(Error::external(what).fatal()),
+        Stop::Failed(error) => place(error),
     }
 }
 

@@ -6,7 +6,7 @@
 //! - claim, apply, doubt, replaced: [`protocol`] (the rules, pure), `fenced` (the calls)
 //! - sinks without a fence: `plain`; with a native two-phase commit: `two_phase`
 //! - removed sinks: [`start::drain_removed`]
-//! - starting, stopping, waiting: [`committer`]; how far it is: [`progress`], [`board`]
+//! - starting, stopping, waiting: [`committer`]; how long a stop waits: `patience` (pure); how far it is: [`progress`], [`board`]
 //! - cutting decided rows into units: [`crate::store::units`]; recording: [`crate::store::lanes`]
 
 pub mod admission;
@@ -14,6 +14,7 @@ pub mod board;
 pub mod committer;
 mod fenced;
 mod lane;
+mod patience;
 mod plain;
 pub mod progress;
 pub mod protocol;

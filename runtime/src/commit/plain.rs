@@ -2,7 +2,7 @@
 //! are; after a crash what was applied but not yet recorded comes again, in order.
 
 use tidegate_core::sink::{CommitOutcome, Sink, UpsertSink};
-use tidegate_core::{ChangeBatch, Result, Retry};
+use tidegate_core::{ChangeBatch, Error, Result, Retry};
 
 use super::committer::OnReject;
 use super::lane::{Lane, Waited, by_position};
@@ -34,15 +34,17 @@ pub enum Plain<'a> {
 }
 
 impl Plain<'_> {
-    async fn apply(&self, lane: &Lane, planned: &Planned, rows: Vec<ChangeBatch>) -> CommitOutcome {
+    /// # Errors
+    /// One that no trying again will change.
+    async fn apply(&self, lane: &Lane, planned: &Planned, rows: Vec<ChangeBatch>) -> Result<CommitOutcome> {
         let result = match self {
             Plain::Append(sink) => sink.write(&lane.scope, &rows).await.map(|()| CommitOutcome::Committed),
             Plain::Upsert(sink) => sink.upsert(&lane.unit(planned, rows)).await,
         };
         match result {
-            Ok(outcome) => outcome,
-            Err(e) if e.retry_advice() == Retry::Never => CommitOutcome::Lost(e.to_string()),
-            Err(e) => CommitOutcome::Unknown(e.to_string()),
+            Ok(outcome) => Ok(outcome),
+            Err(e) if e.retry_advice() == Retry::Never => Err(lane.stop_error(Stop::Failed(e))),
+            Err(e) => Ok(CommitOutcome::Unknown(e.to_string())),
         }
     }
 }
@@ -71,7 +73,7 @@ pub async fn follow(lane: &Lane, sink: Plain<'_>) -> Result<()> {
             continue;
         };
         lane.sending();
-        let outcome = by_position(sink.apply(lane, &planned, rows).await, &planned);
+        let outcome = by_position(sink.apply(lane, &planned, rows).await?, &planned);
         lane.answered();
         let pause = match outcome {
             CommitOutcome::Committed | CommitOutcome::AlreadyCommitted => {
@@ -86,7 +88,7 @@ pub async fn follow(lane: &Lane, sink: Plain<'_>) -> Result<()> {
             }
             CommitOutcome::Rejected(rows) => return Err(lane.stop_error(Stop::Rejected(rows))),
             CommitOutcome::Replaced(fence) => return Err(lane.stop_error(Stop::Replaced(Some(fence)))),
-            CommitOutcome::Lost(what) => return Err(lane.stop_error(Stop::Failed(what))),
+            CommitOutcome::Lost(what) => return Err(lane.stop_error(Stop::Failed(Error::external(what).fatal()))),
             CommitOutcome::RetryLater(pause) => {
                 lane.board.absent(&lane.key, "it asked to be tried again later");
                 pause

@@ -24,8 +24,14 @@ pub struct SinkProgress {
     pub applied_rows: u64,
     /// Rows decided in the sink's life.
     pub decided_rows: u64,
+    /// Rows that are decided and not known to be applied.
+    pub waiting_rows: u64,
     /// Rows the target refused and that went to the dead letters or were ignored, since the start.
     pub rejected_rows: u64,
+    /// Those of them that were ignored.
+    pub ignored_rows: u64,
+    /// One of them: where it was to go and what the target said.
+    pub first_rejected: Option<String>,
     /// From the newest applied decision to its acknowledgement by the target, ms.
     pub commit_delay_ms: u64,
     /// Why the sink cannot be written at the moment.

@@ -20,6 +20,7 @@
 use std::time::Duration;
 
 use tidegate_core::sink::{CommitOutcome, Fence, Id};
+use tidegate_core::{Error, Retry};
 
 use super::verify::{Refusal, Verdict, verify};
 use crate::store::decision::Mark;
@@ -32,7 +33,8 @@ pub enum Action {
     ReadFence,
     /// Make the target forget the fence; answer with [`Event::Retired`].
     Retire,
-    /// Claim with this fence; answer with [`Event::Claimed`].
+    /// Claim with this fence, unless the target holds one that must not be taken over; answer with
+    /// [`Event::Claimed`].
     Claim(Fence),
     /// Make the claim durable in the store; answer with [`Event::Done`].
     RecordClaimed,
@@ -54,11 +56,11 @@ pub enum Action {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Event {
     /// The answer to [`Action::ReadFence`].
-    FenceRead(Result<Option<Fence>, Trouble>),
+    FenceRead(Result<Option<Fence>, Error>),
     /// The answer to [`Action::Retire`].
-    Retired(Result<(), Trouble>),
+    Retired(Result<(), Error>),
     /// The answer to [`Action::Claim`]: what the target held before.
-    Claimed(Result<Option<Fence>, Trouble>),
+    Claimed(Result<Option<Fence>, Error>),
     /// The answer to [`Action::Apply`].
     Applied {
         /// Where the unit ended.
@@ -68,15 +70,6 @@ pub enum Event {
     },
     /// What was asked for has been done.
     Done,
-}
-
-/// A call that failed.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Trouble {
-    /// Trying again may help.
-    pub retry: bool,
-    /// What it said.
-    pub message: String,
 }
 
 /// Why a lane has stopped.
@@ -90,8 +83,9 @@ pub enum Stop {
     Lost(String),
     /// The target refuses these rows (position, reason) and nothing says what to do about it.
     Rejected(Vec<(u64, String)>),
-    /// The target answers with an error that no trying again will change.
-    Failed(String),
+    /// The target answers with an error that no trying again will change. Whose fault it is decides the
+    /// exit code.
+    Failed(Error),
 }
 
 /// Where a lane is between two events.
@@ -179,7 +173,7 @@ impl LaneMachine {
     /// One step. `history` is what the store knows now.
     pub fn on(&mut self, event: Event, history: &History) -> Action {
         match (self.phase.clone(), event) {
-            (Phase::Stopped, _) => Action::Stop(Stop::Failed("the lane has stopped".to_owned())),
+            (Phase::Stopped, _) => Action::Stop(Stop::Failed(Error::internal("the lane has stopped"))),
             (Phase::Unread, Event::FenceRead(Ok(fence))) => {
                 let verdict = verify(history, &self.identity, fence.as_ref());
                 self.judged(fence.as_ref(), verdict)
@@ -195,17 +189,19 @@ impl LaneMachine {
             }
             (Phase::Applying, Event::Applied { to, outcome }) => self.applied(to, outcome),
             (Phase::Doubting(at_least), Event::FenceRead(Ok(fence))) => self.settle(fence, at_least, history),
-            (Phase::Unread | Phase::Confirming | Phase::Doubting(_), Event::FenceRead(Err(trouble)))
-            | (Phase::Retiring(_), Event::Retired(Err(trouble))) => self.pause(&trouble),
-            (Phase::Claiming, Event::Claimed(Err(trouble))) => {
+            (Phase::Unread | Phase::Confirming | Phase::Doubting(_), Event::FenceRead(Err(error)))
+            | (Phase::Retiring(_), Event::Retired(Err(error))) => self.pause(error),
+            (Phase::Claiming, Event::Claimed(Err(error))) => {
                 // Either owner is possible now: read, judge and claim again.
                 self.phase = Phase::Unread;
-                self.pause(&trouble)
+                self.pause(error)
             }
             (Phase::Unread | Phase::Confirming | Phase::Doubting(_), Event::Done) => Action::ReadFence,
             (Phase::Retiring(_), Event::Done) => Action::Retire,
             (Phase::Ready | Phase::Applying, Event::Done) => self.next(history),
-            (phase, event) => self.stop(Stop::Failed(format!("{event:?} does not belong to {phase:?}"))),
+            (phase, event) => {
+                self.stop(Stop::Failed(Error::internal(format!("{event:?} does not belong to {phase:?}"))))
+            }
         }
     }
 
@@ -239,7 +235,8 @@ impl LaneMachine {
         })
     }
 
-    /// What stood there at the moment of the claim must have been ours to take, too.
+    /// What stood there at the moment of the claim must have been ours to take, too. Where it was not, a
+    /// sink that judges in the same step has written nothing.
     fn claimed(&mut self, before: Option<&Fence>, history: &History) -> Action {
         if let Some(fence) = before
             && let Verdict::Refuse(refusal) = verify(history, &self.identity, Some(fence))
@@ -334,9 +331,9 @@ impl LaneMachine {
         }
     }
 
-    fn pause(&mut self, trouble: &Trouble) -> Action {
-        if !trouble.retry {
-            return self.stop(Stop::Failed(trouble.message.clone()));
+    fn pause(&mut self, error: Error) -> Action {
+        if error.retry_advice() == Retry::Never {
+            return self.stop(Stop::Failed(error));
         }
         self.failures += 1;
         Action::Pause(self.back_off())

@@ -138,7 +138,7 @@ impl World {
 
     fn act(&mut self, i: usize, fault: Fault, take: u64) {
         let Some(mut process) = self.processes[i].take() else { return };
-        let trouble = || Trouble { retry: true, message: "lost".into() };
+        let trouble = || Error::external("lost");
         let event = match process.action.clone() {
             Action::Stop(_) => {
                 self.processes[i] = Some(process);
@@ -344,7 +344,7 @@ fn a_lane_is_never_taken_back() {
     let mut m = machine();
     m.start(None);
     m.on(Event::FenceRead(Ok(Some(fence("predecessor", history.start())))), &history);
-    let lost = Trouble { retry: true, message: "time-out".into() };
+    let lost = Error::external("time-out");
     assert!(matches!(m.on(Event::Claimed(Err(lost.clone())), &history), Action::Pause(_)));
     assert_eq!(m.on(Event::Done, &history), Action::ReadFence);
     // The predecessor is still there: the claim has not worked.

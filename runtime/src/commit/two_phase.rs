@@ -7,8 +7,8 @@
 //! A range that has been fixed is never cut again before it is committed or aborted. After a crash
 //! `recover` gets the committable if there is one; then the same range goes on at step 1 or 2.
 
-use tidegate_core::Result;
 use tidegate_core::sink::{CommitOutcome, Committable, TwoPhaseCommitSink};
+use tidegate_core::{Result, Retry};
 
 use super::committer::OnReject;
 use super::lane::{Lane, Waited, by_position};
@@ -65,10 +65,10 @@ async fn settle(lane: &Lane, sink: &dyn TwoPhaseCommitSink) -> Result<bool> {
         let known: Vec<Committable> =
             lane.store.prepared(&lane.key)?.and_then(|p| p.committable).map(Committable).into_iter().collect();
         let Err(e) = sink.recover(&lane.scope, &known).await else { return Ok(true) };
-        let trouble = lane.trouble(&e);
-        if !trouble.retry {
-            return Err(lane.stop_error(Stop::Failed(trouble.message)));
+        if e.retry_advice() == Retry::Never {
+            return Err(lane.stop_error(Stop::Failed(e)));
         }
+        lane.noted(e);
         failures += 1;
         if lane.pause(lane.back_off(failures)).await == Waited::Stopped {
             return Ok(false);
@@ -130,7 +130,7 @@ async fn commit_unit(lane: &Lane, sink: &dyn TwoPhaseCommitSink, planned: &Plann
                 // Durable first; a crash before the abort finds the committable and is refused again.
                 lane.record_rejected(rows).await?;
                 if let Err(e) = sink.abort(&committable).await {
-                    return Err(lane.stop_error(Stop::Failed(format!("a refused unit cannot be aborted: {e}"))));
+                    return Err(lane.stop_error(Stop::Failed(e.context("aborting a refused unit"))));
                 }
                 let key = lane.key.clone();
                 lane.aside(move |store| store.record_aborted(&key)).await?;
@@ -161,9 +161,7 @@ async fn prepare(lane: &Lane, sink: &dyn TwoPhaseCommitSink, planned: &Planned) 
     };
     match sink.prepare(&lane.unit(planned, rows)).await {
         Ok(committable) => Ok(Ok(committable)),
-        Err(e) => {
-            let trouble = lane.trouble(&e);
-            if trouble.retry { Ok(Err(trouble.message)) } else { Err(lane.stop_error(Stop::Failed(trouble.message))) }
-        }
+        Err(e) if e.retry_advice() == Retry::Never => Err(lane.stop_error(Stop::Failed(e))),
+        Err(e) => Ok(Err(e.to_string())),
     }
 }

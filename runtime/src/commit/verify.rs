@@ -135,11 +135,11 @@ impl Refusal {
             ),
             Refusal::Beyond { fence, decided } => (
                 format!("the target has applied rows up to {fence}, this directory has decided {decided}: it is an older copy or a restored backup"),
-                format!("use the newest directory. {WAYS_ON}"),
+                format!("use the newest directory: run the same command there, again if it has stopped as replaced. {WAYS_ON}"),
             ),
             Refusal::OtherHistory { fence, epoch } => (
                 format!("the target has applied another history up to row {fence} (epoch {epoch}): this directory is a copy of the one that wrote it"),
-                format!("use the other directory. {WAYS_ON}"),
+                format!("use the other directory: run the same command there, again if it has stopped as replaced. {WAYS_ON}"),
             ),
             Refusal::Lost { fence, oldest } => (
                 format!("the target has lost rows: its fence stands at {fence}, the log begins at {oldest}"),

@@ -13,11 +13,11 @@ use tokio::sync::watch;
 use tokio::time::Instant;
 
 use crate::commit;
-use crate::store::{EpochContents, Positions, RejectKey, Store};
+use crate::store::{EpochContents, Positions, Store};
 
 use super::control::{Ack, Control, Event};
-use super::dead_letters::{DeadLetters, Letter};
 use super::inbox::{Barrier, Then, torn_down};
+use super::refused::{Closing, Refused};
 use super::sink::EpochLimit;
 use super::tell::Teller;
 
@@ -51,8 +51,8 @@ pub struct Coordinator {
     pub positions: Positions,
     /// Where every watermark stands.
     pub watermarks: BTreeMap<(String, String), i64>,
-    /// Writes rows that targets refused.
-    pub letters: Option<DeadLetters>,
+    /// Rows that targets refused.
+    pub refused: Refused,
     /// Tells sources what has been applied.
     pub teller: Arc<Teller>,
     /// The last decided epoch plus one, for progress.
@@ -89,7 +89,7 @@ impl Coordinator {
                 let then = match (wishes.stop, wishes.ended >= self.sources) {
                     (true, _) => Some(Then::Stop),
                     (false, true) => Some(Then::End),
-                    (false, false) if wishes.now || (Instant::now() >= next && self.is_due()?) => Some(Then::Continue),
+                    (false, false) if wishes.now || (Instant::now() >= next && self.is_due()) => Some(Then::Continue),
                     (false, false) => None,
                 };
                 if let Some(then) = then {
@@ -134,36 +134,28 @@ impl Coordinator {
         }
     }
 
+    /// What is left to do after the last barrier.
+    pub fn closing(self) -> Closing {
+        Closing {
+            refused: self.refused,
+            store: self.store,
+            positions: self.positions,
+            watermarks: self.watermarks,
+            decided: self.decided,
+        }
+    }
+
     /// Whether anything has happened that an epoch is worth.
-    fn is_due(&self) -> Result<bool> {
-        Ok(self.control.is_dirty() || (self.letters.is_some() && !self.store.rejects()?.is_empty()))
+    fn is_due(&self) -> bool {
+        self.control.is_dirty() || self.refused.is_due()
     }
 
     fn begin(&mut self, then: Then) -> Result<InFlight> {
         let mut contents = EpochContents { epoch: self.epoch, final_: then == Then::End, ..EpochContents::default() };
-        self.refused(&mut contents)?;
+        self.refused.take(&mut contents)?;
         let barrier = Barrier { epoch: self.epoch, then };
         self.control.ask(barrier, then == Then::Continue && self.store.over_pending_limit());
         Ok(InFlight { barrier, contents, acks: 0 })
-    }
-
-    /// Rows that targets refused go to the dead letters of this epoch.
-    fn refused(&mut self, contents: &mut EpochContents) -> Result<()> {
-        let Some(letters) = &mut self.letters else { return Ok(()) };
-        let rejects = self.store.rejects()?;
-        for reject in &rejects {
-            let RejectKey { sink, lane, position } = &reject.key;
-            letters.add(Letter::rejected(
-                &reject.row,
-                &reject.reason,
-                &format!("sink {sink} lane {lane} position {position}"),
-            ))?;
-        }
-        let mut ack = Ack::default();
-        letters.finish(&mut ack)?;
-        contents.rows.extend(ack.rows.into_iter().map(|(sink, lane, refs)| (sink, lane, u32::MAX, refs)));
-        contents.dead_letters = rejects.into_iter().map(|r| r.key).collect();
-        Ok(())
     }
 
     fn take(&mut self, ack: Ack, flight: &mut InFlight) {

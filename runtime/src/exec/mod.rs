@@ -12,7 +12,8 @@
 //! - [`coordinator`]: epochs from barrier to decision
 //! - [`start`], [`build`]: from a plan and a state directory to running tasks; [`follow`]: splits and
 //!   ends that become known later
-//! - [`bad_rows`], [`dead_letters`]: rows that cannot be computed
+//! - [`bad_rows`], [`dead_letters`]: rows that cannot be computed; [`refused`]: rows that a target does
+//!   not take
 //! - [`query`]: a bare SELECT, without a state directory
 
 pub mod bad_rows;
@@ -29,6 +30,7 @@ pub mod graph;
 pub mod inbox;
 pub mod lateness;
 pub mod query;
+pub mod refused;
 pub mod scan;
 pub mod sink;
 pub mod source;

@@ -17,9 +17,6 @@ use crate::store::{Positions, Store};
 /// Sources by id, with their splits.
 pub type Listeners = BTreeMap<String, (Arc<dyn Source>, KnownSplits)>;
 
-/// How long the end of a job waits for sources that are being told.
-const PATIENCE: Duration = Duration::from_secs(5);
-
 /// Tells the sources of one job.
 pub struct Teller {
     store: Store,
@@ -51,11 +48,11 @@ impl Teller {
     }
 
     /// Waits until the newest news has been told, but not for long.
-    pub async fn finish(&self) {
+    pub async fn finish(&self, longest: Duration) {
         self.news.lock().take();
         let task = self.task.lock().take();
         if let Some(task) = task
-            && tokio::time::timeout(PATIENCE, task).await.is_err()
+            && tokio::time::timeout(longest, task).await.is_err()
         {
             tracing::warn!("sources do not answer: they were not told of the last epoch");
         }

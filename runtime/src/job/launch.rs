@@ -1,9 +1,8 @@
-//! The steps of a start, in the order that the protocol asks for, and what happens at the end.
+//! The steps of a start, in the order that the protocol asks for.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64};
-use std::thread::JoinHandle;
 use std::time::Duration;
 
 use parking_lot::Mutex;
@@ -11,17 +10,17 @@ use tidegate_core::registry::Opener;
 use tidegate_core::sink::OpenSink;
 use tidegate_core::{Error, Result};
 use tidegate_plan::{Op, Plan};
-use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::sync::watch;
 
+use super::end::End;
 use super::header::header;
-use super::{Job, JobOptions, Running, Sinks, Summary, channel, is_discard, on_reject, open_sink};
-use crate::commit::{CommitOptions, Committers, OnReject, foresee, start_committers};
+use super::{Job, JobOptions, Running, Sinks, channel, is_discard, on_reject, open_sink};
+use crate::commit::{CommitOptions, OnReject, foresee, start_committers};
 use crate::exec::build::{Builder, LetterBox, SinkShape, metrics_of};
-use crate::exec::control::{Control, Event};
+use crate::exec::control::Control;
 use crate::exec::coordinator::Coordinator;
 use crate::exec::graph::Graph;
-use crate::exec::inbox::Then;
+use crate::exec::refused::{Closing, Refused, TASK};
 use crate::exec::sink::EpochLimit;
 use crate::exec::source::ReadLimits;
 use crate::exec::spawn::{Parts, Tasks};
@@ -97,17 +96,6 @@ pub(super) async fn launch(plan: Arc<Plan>, opener: Arc<dyn Opener>, options: Jo
     let listeners = feeds.iter().map(|f| (f.opened.id.clone(), (f.opened.source.clone(), f.known.clone()))).collect();
     let teller = Arc::new(Teller::start(store.clone(), listeners));
     let end = End { committers, shared: shared.clone(), finish, teller: teller.clone(), patience: options.patience };
-    if recovered.finished {
-        messages.lock().push(
-            "all input has been read to its end before; what is decided is applied, --fresh-state starts anew".into(),
-        );
-        tokio::spawn(async move {
-            let result = end.ended(epoch.saturating_sub(1), inbox).await;
-            done_sender.send_replace(Some(result));
-        });
-        return Ok(Job { shared, events, finished, done });
-    }
-
     let limit = Arc::new(EpochLimit {
         store: store.clone(),
         bytes: plan.settings.epoch_bytes.max(1),
@@ -116,6 +104,22 @@ pub(super) async fn launch(plan: Arc<Plan>, opener: Arc<dyn Opener>, options: Jo
     });
     builder.lanes = recovered.lanes;
     builder.log = Some((store.appender(), limit.clone()));
+    let letters = builder.dead_letters(0, 1, TASK)?;
+    let refused =
+        Refused::new(store.clone(), letters, plan.settings.on_error, builder.metrics.clone(), messages.clone());
+    if recovered.finished {
+        messages.lock().push(
+            "all input has been read to its end before; what is decided is applied, --fresh-state starts anew".into(),
+        );
+        let (positions, watermarks) = (recovered.positions, recovered.watermarks);
+        let closing = Closing { refused, store, positions, watermarks, decided };
+        tokio::spawn(async move {
+            let result = end.ended(epoch.saturating_sub(1), closing, inbox).await;
+            done_sender.send_replace(Some(result));
+        });
+        return Ok(Job { shared, events, finished, done });
+    }
+
     let parts = Parts {
         appender: store.appender(),
         control: control.clone(),
@@ -139,7 +143,7 @@ pub(super) async fn launch(plan: Arc<Plan>, opener: Arc<dyn Opener>, options: Jo
         epoch,
         positions: starts.positions,
         watermarks: recovered.watermarks,
-        letters: builder.dead_letters(0, 1, u32::MAX)?,
+        refused,
         teller: teller.clone(),
         decided,
         messages,
@@ -273,81 +277,7 @@ fn commit_options(plan: &Plan, builder: &Builder) -> CommitOptions {
     // A dead letter that is refused has nowhere else to go.
     if let Some(letters) = &builder.letters {
         options.on_reject.insert(letters.sink.clone(), OnReject::Stop);
+        options.dead_letters = Some(letters.sink.clone());
     }
     options
-}
-
-/// What happens after the last barrier, or after a failure.
-struct End {
-    committers: Committers,
-    shared: Arc<Running>,
-    finish: watch::Sender<bool>,
-    teller: Arc<Teller>,
-    patience: Duration,
-}
-
-impl End {
-    async fn run(
-        self,
-        mut coordinator: Coordinator,
-        threads: Vec<JoinHandle<()>>,
-        follows: &[tokio::task::JoinHandle<()>],
-    ) -> Result<Summary> {
-        let outcome = coordinator.run().await;
-        if outcome.is_err() {
-            self.shared.control.abort();
-        }
-        for follow in follows {
-            follow.abort();
-        }
-        let joined = tokio::task::spawn_blocking(move || threads.into_iter().for_each(|t| drop(t.join()))).await;
-        let events = std::mem::replace(&mut coordinator.events, channel().1);
-        drop(coordinator);
-        match outcome
-            .and_then(|barrier| joined.map(|()| barrier).map_err(|e| Error::internal(format!("ending tasks: {e}"))))
-        {
-            Err(error) => {
-                let stopped = tokio::time::timeout(self.patience, self.committers.shutdown()).await;
-                self.shared.close();
-                if let Ok(Err(also)) = stopped {
-                    tracing::debug!("while stopping: {also}");
-                }
-                Err(error)
-            }
-            Ok(barrier) if barrier.then == Then::End => self.ended(barrier.epoch, events).await,
-            Ok(barrier) => {
-                let applied = tokio::time::timeout(self.patience, self.committers.wait_applied(barrier.epoch)).await;
-                self.close(applied.ok(), false).await
-            }
-        }
-    }
-
-    /// Waits until everything is committed; a stop in the meantime leaves the rest to the next run.
-    async fn ended(self, epoch: u64, mut events: UnboundedReceiver<Event>) -> Result<Summary> {
-        let stop = async {
-            while let Some(event) = events.recv().await {
-                if matches!(event, Event::Stop | Event::Abort) {
-                    return;
-                }
-            }
-            std::future::pending::<()>().await;
-        };
-        let applied = tokio::select! {
-            applied = self.committers.wait_applied(epoch) => Some(applied),
-            () = stop => None,
-        };
-        self.close(applied, true).await
-    }
-
-    async fn close(self, applied: Option<Result<()>>, ended: bool) -> Result<Summary> {
-        self.teller.applied(self.committers.progress().borrow().applied_epoch);
-        self.teller.finish().await;
-        let shut = self.committers.shutdown().await;
-        let pending = applied.is_none();
-        self.shared.close();
-        applied.unwrap_or(Ok(()))?;
-        shut?;
-        self.finish.send_replace(ended && !pending);
-        Ok(Summary { ended: ended && !pending, pending, progress: self.shared.last.lock().clone() })
-    }
 }

@@ -153,6 +153,17 @@ impl Progress {
         self.rows_read = self.sources.iter().map(|s| s.records).sum();
         self.dead_letters = metrics.dead_letters.load(Ordering::Relaxed);
         self.ignored = metrics.ignored.load(Ordering::Relaxed);
+        self.add_refused();
+    }
+
+    /// Rows that targets refused are bad rows like those that were found on the way.
+    fn add_refused(&mut self) {
+        for (id, sink) in self.sinks.iter().filter(|(_, s)| s.rejected_rows > 0) {
+            self.ignored += sink.ignored_rows;
+            self.dead_letters += sink.rejected_rows - sink.ignored_rows;
+            let first = sink.first_rejected.clone().unwrap_or_default();
+            self.counts.insert(format!("refused:{id}"), (sink.rejected_rows, first));
+        }
     }
 }
 

@@ -40,7 +40,6 @@ pub(crate) fn settings() -> Settings {
         checkpoint_interval_ms: 1000,
         state_ttl_ms: 0,
         mini_batch: true,
-        allow_latency_ms: 0,
         on_error: OnRowError::Stop,
         dead_letter: None,
         epoch_bytes: 1 << 20,

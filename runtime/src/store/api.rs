@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use super::decision::LaneKey;
 use super::header::{JobHeader, SavedPosition, SplitKey};
 use super::recovered::StateReader;
 use super::reference::{RowsRef, StateRef};
@@ -80,6 +81,19 @@ pub struct RejectKey {
     pub lane: u32,
     /// Its position in the lane.
     pub position: u64,
+}
+
+impl RejectKey {
+    /// A row of a lane.
+    pub fn of(lane: &LaneKey, position: u64) -> Self {
+        RejectKey { sink: lane.sink.clone(), lane: lane.lane, position }
+    }
+}
+
+impl std::fmt::Display for RejectKey {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "sink {} lane {} position {}", self.sink, self.lane, self.position)
+    }
 }
 
 /// A refused row on its way to the dead-letter sink.

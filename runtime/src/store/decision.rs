@@ -162,4 +162,7 @@ pub struct RejectEntry {
     pub index: u64,
     /// It needs no dead letter (any more).
     pub taken: bool,
+    /// Its sink has gone: the position says nothing about a sink that comes back under the name.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub retired: bool,
 }

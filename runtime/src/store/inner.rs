@@ -134,7 +134,9 @@ impl Inner {
 
     fn plan(&self, contents: EpochContents) -> Result<Decision> {
         let ledger = self.ledger.read();
-        if ledger.finished && (!contents.rows.is_empty() || !contents.state.is_empty()) {
+        // What targets refuse of the final epoch still becomes dead letters, and those are rows.
+        let only_letters = contents.rows.is_empty() || !contents.dead_letters.is_empty();
+        if ledger.finished && !(only_letters && contents.state.is_empty()) {
             return Err(Error::internal("the final epoch has been decided: no more rows can be"));
         }
         let swaps: Vec<Swap> =

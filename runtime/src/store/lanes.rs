@@ -119,6 +119,17 @@ impl Store {
         Ok(self.inner.ledger.read().lane(key)?.decided())
     }
 
+    /// How far a lane's target is known to be, this process's own applies included.
+    ///
+    /// # Errors
+    /// Where there is no such lane.
+    pub fn lane_applied(&self, key: &LaneKey) -> Result<u64> {
+        if let Some(mark) = self.inner.applied.lock().get(key) {
+            return Ok(mark.position);
+        }
+        Ok(self.inner.ledger.read().lane(key)?.applied.position)
+    }
+
     /// The newest epoch all of whose rows in this lane lie before a position.
     ///
     /// # Errors
@@ -191,8 +202,8 @@ impl Store {
                     let (at, index) = find_row(lane.ranges.iter(), *position).ok_or_else(|| {
                         Error::internal(format!("{} refuses row {position}, which it was not given", key.sink))
                     })?;
-                    let reject = RejectKey { sink: key.sink.clone(), lane: key.lane, position: *position };
-                    Ok(RejectEntry { key: reject, reason: reason.clone(), at, index, taken })
+                    let reject = RejectKey::of(key, *position);
+                    Ok(RejectEntry { key: reject, reason: reason.clone(), at, index, taken, retired: false })
                 })
                 .collect::<Result<_>>()?
         };
@@ -231,7 +242,8 @@ impl Store {
 }
 
 fn is_refused(ledger: &Ledger, key: &LaneKey, position: u64) -> bool {
-    ledger.rejects.iter().any(|r| r.key.position == position && r.key.lane == key.lane && r.key.sink == key.sink)
+    let key = RejectKey::of(key, position);
+    ledger.rejects.iter().any(|r| r.key == key && !r.retired)
 }
 
 fn find_row<'a>(mut ranges: impl Iterator<Item = &'a Range>, position: u64) -> Option<(RowsRef, u64)> {

@@ -244,7 +244,9 @@ impl Ledger {
                         self.release_rows(&range.rows);
                     }
                 }
-                self.rejects_of(|r| r.key.sink != sink);
+                // What is still to become a dead letter does, although its sink has gone.
+                self.rejects_of(|r| r.key.sink != sink || !r.taken);
+                self.rejects.iter_mut().filter(|r| r.key.sink == sink).for_each(|r| r.retired = true);
             }
         }
         Ok(())
@@ -326,7 +328,7 @@ impl Ledger {
         let starts: BTreeMap<LaneKey, u64> = self.lanes().map(|(k, l)| (k, l.start.position)).collect();
         self.rejects_of(|r| {
             let key = LaneKey { sink: r.key.sink.clone(), lane: r.key.lane };
-            !r.taken || starts.get(&key).is_some_and(|start| r.key.position >= *start)
+            !r.taken || (!r.retired && starts.get(&key).is_some_and(|start| r.key.position >= *start))
         });
     }
 

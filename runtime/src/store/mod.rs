@@ -198,6 +198,10 @@ impl Store {
     pub fn failure(&self) -> Option<Error> {
         self.inner.health.failure().cloned()
     }
+    /// How many rows targets refused that no epoch has taken yet.
+    pub fn rejects_waiting(&self) -> usize {
+        self.inner.ledger.read().rejects.iter().filter(|r| !r.taken).count()
+    }
     /// Rows that targets refused and that no epoch has taken yet. Put them into the dead-letter sink
     /// of the next epoch and name them in [`EpochContents::dead_letters`].
     ///

@@ -182,7 +182,7 @@ fn planned<'a>(
 
 /// Leaves out what the target has refused before.
 fn leave_out_refused(ledger: &Ledger, key: &LaneKey, unit: &mut Planned) {
-    let refused = |r: &&RejectEntry| r.key.lane == key.lane && r.key.sink == key.sink;
+    let refused = |r: &&RejectEntry| r.key.lane == key.lane && r.key.sink == key.sink && !r.retired;
     let refused: BTreeSet<u64> = ledger.rejects.iter().filter(refused).map(|r| r.key.position).collect();
     if refused.range(unit.from..unit.to).next().is_none() {
         return;

@@ -17,8 +17,6 @@ pub enum Effect {
     StateTtl,
     /// Per batch, or per row.
     MiniBatch,
-    /// How long a change may be held back.
-    AllowLatency,
     /// Idle splits.
     IdleTimeout,
     /// Tasks.
@@ -65,6 +63,7 @@ const fn key(names: &'static [&'static str], effect: Effect) -> Key {
 
 const MEMORY: &str = "state is kept in memory and written as deltas";
 const ONE_PROCESS: &str = "there is one process and no cluster";
+const EPOCH: &str = "groups are written once an epoch, since nothing can be seen of them sooner; 'execution.checkpointing.interval' is its length";
 const ALWAYS: &str = "the planner does this where it pays";
 
 /// All of them.
@@ -108,7 +107,7 @@ pub const KEYS: &[Key] = &[
     key(&["table.exec.mini-batch.enabled"], Effect::MiniBatch),
     key(
         &["table.exec.mini-batch.allow-latency", "blink.miniBatch.allowLatencyMs", "blink.microBatch.allowLatencyMs"],
-        Effect::AllowLatency,
+        Effect::None(EPOCH),
     ),
     key(&["table.exec.mini-batch.size", "blink.miniBatch.size"], Effect::None("a batch ends by rows, bytes or time")),
     key(&["blink.miniBatch.join.enabled", "sql.exec.mini-batch.window.enabled"], Effect::None(ALWAYS)),

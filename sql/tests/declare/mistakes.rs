@@ -254,6 +254,21 @@ fn what_has_no_effect_is_a_warning() {
     assert_eq!(d.script.warnings[0].message, "hint BROADCAST has no effect here");
 }
 
+/// What is written goes with its epoch: there is nothing that could be held back for less or more.
+#[test]
+fn a_latency_for_batches_is_accepted_and_said_to_have_no_effect() {
+    for key in
+        ["table.exec.mini-batch.allow-latency", "blink.miniBatch.allowLatencyMs", "blink.microBatch.allowLatencyMs"]
+    {
+        let d = declare(&format!("SET '{key}' = '5000'; SELECT 1;")).unwrap();
+        let said: Vec<&str> = d.settings.warnings.iter().map(|w| w.message.as_str()).collect();
+        assert_eq!(said.len(), 1, "{said:?}");
+        for part in [key, "has no effect here", "once an epoch", "'execution.checkpointing.interval'"] {
+            assert!(said[0].contains(part), "{part}: {said:?}");
+        }
+    }
+}
+
 #[test]
 fn blink_job_parameters_are_settings() {
     let d = declare(
@@ -263,7 +278,7 @@ fn blink_job_parameters_are_settings() {
     )
     .unwrap();
     let plan = &d.settings.plan;
-    assert_eq!((plan.state_ttl_ms, plan.allow_latency_ms), (129_600_000, 5000), "the longest of several");
+    assert_eq!(plan.state_ttl_ms, 129_600_000, "the longest of several");
     assert_eq!((plan.zone.as_str(), plan.checkpoint_interval_ms), ("+08:00", 180_000));
     assert_eq!(d.settings.idle_timeout_ms, Some(30_000));
 }

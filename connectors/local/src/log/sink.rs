@@ -1,13 +1,15 @@
 //! A topic as a fenced sink: rows and fence travel in one commit record.
 
+use std::sync::Arc;
+
 use arrow_array::cast::AsArray;
 use arrow_array::types::{Int32Type, Int64Type};
 use arrow_array::{Array, BinaryArray, RecordBatch};
 use async_trait::async_trait;
-use tidegate_core::fencing::{check_apply, claimed};
+use tidegate_core::fencing::{check_apply, check_rows, claimed};
 use tidegate_core::message::{HEADERS, KEY, PARTITION, TIMESTAMP, VALUE, message_schema};
 use tidegate_core::sink::{
-    ApplyUnit, CommitOutcome, Fence, FencedSink, OpenSink, Scope, SinkInput, SinkLevel, outcome_of,
+    Admits, ApplyUnit, CommitOutcome, Fence, FencedSink, OpenSink, Scope, SinkInput, SinkLevel, outcome_of,
 };
 use tidegate_core::{Error, Result, Retry};
 
@@ -52,11 +54,18 @@ impl FencedSink for LogSink {
     }
 
     async fn claim(&self, scope: &Scope, fence: &Fence) -> Result<Option<Fence>> {
+        self.claim_if(scope, fence, Arc::new(|_| true)).await
+    }
+
+    async fn claim_if(&self, scope: &Scope, fence: &Fence, admits: Admits) -> Result<Option<Fence>> {
         let (scope, fence) = (scope.clone(), fence.clone());
         self.off_task(move |log| {
             log.shared.locked(|_, writer| {
                 let mut commit = writer.commit().clone();
                 let before = commit.fence(&scope).cloned();
+                if !admits(before.as_ref()) {
+                    return Ok(before);
+                }
                 set_fence(&mut commit, &scope, Some(claimed(before.as_ref(), &fence)));
                 writer.write_commit(commit)?;
                 Ok(before)
@@ -103,14 +112,12 @@ fn apply(shared: &Shared, writer: &mut Writer, unit: &ApplyUnit, writing: &mut b
     if let Err(outcome) = check_apply(commit.fence(&unit.scope), unit) {
         return Ok(outcome);
     }
+    check_rows(unit)?;
     let mut pending = Pending::new(&commit);
     let mut rejected = Vec::new();
     let mut row = 0u64;
     for batch in &unit.rows {
         push_batch(shared, &mut pending, &batch.rows, &mut row, &mut rejected)?;
-    }
-    if row != unit.to - unit.from {
-        return Err(Error::internal(format!("a unit of {} rows carries {row}", unit.to - unit.from)));
     }
     if !rejected.is_empty() {
         return Ok(CommitOutcome::Rejected(rejected));

@@ -9,9 +9,9 @@ use async_trait::async_trait;
 use parking_lot::Mutex;
 use rusqlite::{Connection, TransactionBehavior};
 use tidegate_core::change::{ChangeBatch, RowKind};
-use tidegate_core::fencing::{check_apply, claimed};
+use tidegate_core::fencing::{check_apply, check_rows, claimed};
 use tidegate_core::sink::{
-    ApplyUnit, CommitOutcome, Fence, FencedSink, OpenSink, Scope, SinkInput, SinkLevel, outcome_of,
+    Admits, ApplyUnit, CommitOutcome, Fence, FencedSink, OpenSink, Scope, SinkInput, SinkLevel, outcome_of,
 };
 use tidegate_core::table::{BoundTable, SinkChanges};
 use tidegate_core::{Error, Result};
@@ -85,11 +85,18 @@ impl FencedSink for TableSink {
     }
 
     async fn claim(&self, scope: &Scope, fence: &Fence) -> Result<Option<Fence>> {
+        self.claim_if(scope, fence, Arc::new(|_| true)).await
+    }
+
+    async fn claim_if(&self, scope: &Scope, fence: &Fence, admits: Admits) -> Result<Option<Fence>> {
         let (scope, fence) = (scope.clone(), fence.clone());
         self.off_task(move |file| {
             file.check_identity()?;
             let tx = file.connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(sql_error)?;
             let before = read_fence(&tx, &scope)?;
+            if !admits(before.as_ref()) {
+                return Ok(before);
+            }
             write_fence(&tx, &scope, &claimed(before.as_ref(), &fence))?;
             tx.commit().map_err(sql_error)?;
             Ok(before)
@@ -115,10 +122,7 @@ impl FencedSink for TableSink {
 
 fn apply(file: &mut TableFile, unit: &ApplyUnit, deletes: Deletes, ignored: &AtomicU64) -> Result<CommitOutcome> {
     file.check_identity()?;
-    let carried: usize = unit.rows.iter().map(ChangeBatch::len).sum();
-    if carried as u64 != unit.to - unit.from {
-        return Err(Error::internal(format!("a unit of {} rows carries {carried}", unit.to - unit.from)));
-    }
+    check_rows(unit)?;
     let TableFile { connection, name, layout, schema, .. } = file;
     let tx = connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(sql_error)?;
     if let Err(outcome) = check_apply(read_fence(&tx, &unit.scope)?.as_ref(), unit) {

@@ -3,6 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use tidegate_core::Domain;
+
 use super::memory::{Job, Memory, block_on, quick};
 use crate::commit::{CommitOptions, OnReject};
 use crate::store::tests::support::options;
@@ -151,6 +153,41 @@ fn a_refused_row_goes_to_the_dead_letters_once() {
     }
 }
 
+/// Whatever a user can mend stays the user's to mend, wherever it comes up, so that the exit code says so.
+#[test]
+fn a_missing_right_is_the_users_to_mend() {
+    for (sink, call) in [
+        ("out", "open"),
+        ("out", "read"),
+        ("out", "claim"),
+        ("append_out", "write"),
+        ("prepared_out", "recover"),
+        ("prepared_out", "prepare"),
+    ] {
+        for at_first in [true, false] {
+            let (dir, memory) = (tempfile::tempdir().unwrap(), Memory::default());
+            memory.0.lock().denied.insert(call);
+            // What is away at the start is claimed later, on its own.
+            if !at_first {
+                memory.0.lock().down.insert(sink.to_owned());
+            }
+            let error = block_on(async {
+                let mut job = Job::open(dir.path(), &memory, &[sink]).await?;
+                memory.0.lock().down.clear();
+                job.epochs(3).await
+            })
+            .unwrap_err();
+            assert_eq!(error.domain(), Domain::User, "{call}: {error}");
+            let said = error.to_string();
+            assert!(
+                said.starts_with(&format!("sink {sink}")) && said.contains(&format!("no right to {call}")),
+                "{said}"
+            );
+            assert!(said.ends_with("help: grant it") && said.matches("help").count() == 1, "{said}");
+        }
+    }
+}
+
 #[test]
 fn ignored_rows_are_counted_and_no_dead_letters() {
     let (dir, memory) = (tempfile::tempdir().unwrap(), Memory::default());
@@ -160,7 +197,9 @@ fn ignored_rows_are_counted_and_no_dead_letters() {
             .await
             .unwrap();
         job.epochs(2).await.unwrap();
-        assert_eq!(job.committers.progress().borrow().sinks["out"].rejected_rows, 1);
+        let sink = job.committers.progress().borrow().sinks["out"].clone();
+        assert_eq!((sink.rejected_rows, sink.ignored_rows), (1, 1));
+        assert_eq!(sink.first_rejected.as_deref(), Some("sink out lane 0 position 0: 0 is refused"));
         assert!(job.store.rejects().unwrap().is_empty());
     });
     assert_eq!(memory.rows("out"), (1..7).collect::<Vec<_>>());

@@ -10,7 +10,7 @@ use parking_lot::Mutex;
 use tidegate_core::lookup::LookupSource;
 use tidegate_core::registry::Opener;
 use tidegate_core::sink::{
-    ApplyUnit, CommitOutcome, Committable, Fence, FencedSink, OpenSink, Scope, Sink, SinkInput, SinkLevel,
+    Admits, ApplyUnit, CommitOutcome, Committable, Fence, FencedSink, OpenSink, Scope, Sink, SinkInput, SinkLevel,
     TwoPhaseCommitSink, UpsertSink,
 };
 use tidegate_core::source::Source;
@@ -25,6 +25,9 @@ use crate::store::{EpochContents, OpenOptions, Storage, Store};
 #[derive(Clone, Default)]
 pub struct Memory(pub Arc<Mutex<Server>>);
 
+/// Something that somebody else does to the fences.
+type Meanwhile = Box<dyn FnOnce(&mut BTreeMap<Scope, Fence>) + Send>;
+
 /// A server with one table a sink.
 #[derive(Default)]
 pub struct Server {
@@ -33,6 +36,10 @@ pub struct Server {
     pub fences: BTreeMap<Scope, Fence>,
     /// Sinks that do not answer.
     pub down: BTreeSet<String>,
+    /// Calls that the user has no right to.
+    pub denied: BTreeSet<&'static str>,
+    /// What happens between a start's reading of the fences and its next claim.
+    pub before_claim: Option<Meanwhile>,
     /// Numbers that are refused.
     pub refused: BTreeSet<i64>,
     /// Every n-th answer gets lost after the work is done.
@@ -73,19 +80,33 @@ impl Table {
     fn check(&self, server: &Server) -> Result<()> {
         if server.down.contains(&self.name) { Err(Error::external("connection refused")) } else { Ok(()) }
     }
+    fn may(&self, server: &Server, call: &'static str) -> Result<()> {
+        self.check(server)?;
+        let denied = || Error::user(format!("no right to {call}")).help("grant it");
+        if server.denied.contains(call) { Err(denied()) } else { Ok(()) }
+    }
 }
 
 #[async_trait]
 impl FencedSink for Table {
     async fn read_fence(&self, scope: &Scope) -> Result<Option<Fence>> {
         let server = self.server.0.lock();
-        self.check(&server)?;
+        self.may(&server, "read")?;
         Ok(server.fences.get(scope).cloned())
     }
     async fn claim(&self, scope: &Scope, fence: &Fence) -> Result<Option<Fence>> {
+        self.claim_if(scope, fence, Arc::new(|_| true)).await
+    }
+    async fn claim_if(&self, scope: &Scope, fence: &Fence, admits: Admits) -> Result<Option<Fence>> {
         let mut server = self.server.0.lock();
-        self.check(&server)?;
+        self.may(&server, "claim")?;
+        if let Some(hook) = server.before_claim.take() {
+            hook(&mut server.fences);
+        }
         let before = server.fences.get(scope).cloned();
+        if !admits(before.as_ref()) {
+            return Ok(before);
+        }
         let kept = before.clone().unwrap_or_else(|| fence.clone());
         server
             .fences
@@ -128,7 +149,7 @@ impl FencedSink for Table {
 impl Sink for Table {
     async fn write(&self, _: &Scope, rows: &[ChangeBatch]) -> Result<()> {
         let mut server = self.server.0.lock();
-        self.check(&server)?;
+        self.may(&server, "write")?;
         server.rows.entry(self.name.clone()).or_default().extend(numbers(rows));
         if server.answer_is_lost() { Err(Error::external("time-out")) } else { Ok(()) }
     }
@@ -158,7 +179,7 @@ impl UpsertSink for Table {
 impl TwoPhaseCommitSink for Table {
     async fn prepare(&self, unit: &ApplyUnit) -> Result<Committable> {
         let mut server = self.server.0.lock();
-        self.check(&server)?;
+        self.may(&server, "prepare")?;
         let label = format!("{}-{}-{}", unit.from, unit.to, server.calls);
         server.prepared.insert(label.clone(), (self.name.clone(), numbers(&unit.rows)));
         if server.answer_is_lost() { Err(Error::external("time-out")) } else { Ok(Committable(label)) }
@@ -185,7 +206,7 @@ impl TwoPhaseCommitSink for Table {
     }
     async fn recover(&self, _: &Scope, known: &[Committable]) -> Result<()> {
         let mut server = self.server.0.lock();
-        self.check(&server)?;
+        self.may(&server, "recover")?;
         server.prepared.retain(|label, (name, _)| *name != self.name || known.iter().any(|k| k.0 == *label));
         Ok(())
     }
@@ -201,6 +222,9 @@ impl Opener for Memory {
         let server = self.0.lock();
         if server.down.contains(&name) {
             return Err(Error::external("connection refused"));
+        }
+        if server.denied.contains("open") {
+            return Err(Error::user("no right to open").help("grant it"));
         }
         let table = Table { server: self.clone(), name: name.clone() };
         let level = match name.split('_').next() {
@@ -302,7 +326,7 @@ impl Job {
         }
     }
     pub async fn stop(self) -> Result<()> {
-        self.committers.shutdown().await
+        self.committers.shutdown(Duration::from_secs(5)).await
     }
 }
 

@@ -74,6 +74,32 @@ fn of_two_copies_the_later_one_replaces_the_running_one() {
     assert_eq!(memory.rows("out"), numbers(28));
 }
 
+/// The original applies one more unit after the copy has read the fence and found it its own.
+#[test]
+fn a_copy_that_falls_behind_while_it_starts_takes_nothing_over() {
+    let memory = Memory::default();
+    block_on(async {
+        let first = used(&memory).await;
+        let mut one = Job::open(first.path(), &memory, &["out"]).await.unwrap();
+        one.applied().await.unwrap();
+        let second = copy(first.path());
+        let before = memory.0.lock().fences.clone();
+        memory.0.lock().before_claim = Some(Box::new(|fences| {
+            fences.values_mut().for_each(|f| (f.position, f.epoch, f.digest) = (f.position + 7, f.epoch + 1, 1));
+        }));
+        let two = Job::open(second.path(), &memory, &["out"]).await.unwrap();
+        let error = two.committers.wait_applied(99).await.unwrap_err();
+        let said = error.to_string();
+        assert!(said.contains("applied rows up to 21, this directory has decided 14"), "{said}");
+        assert!(said.contains("run the same command there"), "{said}");
+        let owner = memory.0.lock().fences.values().next().unwrap().incarnation.clone();
+        assert_eq!(owner, one.store.identity().1, "the original has it still");
+        memory.0.lock().fences = before;
+        one.epochs(1).await.unwrap();
+    });
+    assert_eq!(memory.rows("out"), numbers(21));
+}
+
 #[test]
 fn a_restored_backup_is_refused_before_anything_is_claimed() {
     let memory = Memory::default();

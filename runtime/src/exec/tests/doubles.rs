@@ -138,6 +138,8 @@ impl SplitReader for TopicReader {
 pub struct Target {
     pub inner: Mutex<Applied>,
     pub absent: AtomicBool,
+    /// Never answers.
+    pub silent: AtomicBool,
 }
 
 #[derive(Default)]
@@ -189,6 +191,9 @@ impl FencedSink for TargetSink {
     async fn apply(&self, unit: &ApplyUnit) -> CommitOutcome {
         if self.0.absent.load(Ordering::Relaxed) {
             return CommitOutcome::RetryLater(Duration::from_millis(10));
+        }
+        if self.0.silent.load(Ordering::Relaxed) {
+            std::future::pending::<()>().await;
         }
         let mut inner = self.0.inner.lock();
         if let Err(outcome) = check_apply(inner.fences.get(&unit.scope), unit) {

@@ -222,6 +222,30 @@ async fn a_stop_with_an_absent_sink_leaves_the_rest_to_the_next_run() {
     assert_eq!(world.targets["out"].rows().len(), 1_000);
 }
 
+/// However long a stop may wait: not for who is known to be away, and not long for who says nothing.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_stop_does_not_wait_for_sinks_that_do_not_answer() {
+    for (silent, longest) in [(false, 4), (true, 6)] {
+        let dir = tempfile::tempdir().unwrap();
+        let (world, topic) = world(1, &["out"]);
+        let target = &world.targets["out"];
+        let away = if silent { &target.silent } else { &target.absent };
+        away.store(true, Ordering::Relaxed);
+        fill(&topic, 0, 1_000, 7);
+        let options = JobOptions { patience: Duration::from_secs(60), ..options(dir.path(), 1) };
+        let job = Job::start(append_plan(), world.clone(), options).await.unwrap();
+        until("decided rows", || job.progress().sinks["out"].waiting_rows == 1_000).await;
+        let asked = std::time::Instant::now();
+        job.stop();
+        let summary = job.wait().await.unwrap();
+        assert!(asked.elapsed() < Duration::from_secs(longest), "{silent}: {:?}", asked.elapsed());
+        assert!(summary.pending && summary.progress.sinks["out"].waiting_rows == 1_000, "{summary:?}");
+        away.store(false, Ordering::Relaxed);
+        run(&append_plan(), &world, bounded(dir.path(), 1)).await.unwrap();
+        assert_eq!(target.rows().len(), 1_000);
+    }
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_start_behind_existing_records_says_so() {
     let dir = tempfile::tempdir().unwrap();

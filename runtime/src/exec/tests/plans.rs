@@ -23,7 +23,6 @@ pub fn settings() -> Settings {
         checkpoint_interval_ms: 30,
         state_ttl_ms: 0,
         mini_batch: true,
-        allow_latency_ms: 0,
         on_error: OnRowError::Stop,
         dead_letter: None,
         epoch_bytes: 64 << 20,

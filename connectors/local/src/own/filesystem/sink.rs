@@ -11,9 +11,9 @@ use arrow_array::cast::AsArray;
 use async_trait::async_trait;
 use parking_lot::Mutex;
 use serde::{Deserialize, Serialize};
-use tidegate_core::fencing::{check_apply, claimed};
+use tidegate_core::fencing::{check_apply, check_rows, claimed};
 use tidegate_core::message::{VALUE, message_schema};
-use tidegate_core::sink::{ApplyUnit, CommitOutcome, Fence, FencedSink, Scope, outcome_of};
+use tidegate_core::sink::{Admits, ApplyUnit, CommitOutcome, Fence, FencedSink, Scope, outcome_of};
 use tidegate_core::{Error, Result, ResultExt, Retry};
 
 use crate::files::{file_name, make_dir, sync_dir};
@@ -130,10 +130,17 @@ impl FencedSink for FileSink {
     }
 
     async fn claim(&self, scope: &Scope, fence: &Fence) -> Result<Option<Fence>> {
+        self.claim_if(scope, fence, Arc::new(|_| true)).await
+    }
+
+    async fn claim_if(&self, scope: &Scope, fence: &Fence, admits: Admits) -> Result<Option<Fence>> {
         make_dir(&self.dir)?;
         let fence = fence.clone();
         self.locked(scope, move |file, journal| {
             let before = journal.last().clone();
+            if !admits(before.fence.as_ref()) {
+                return Ok(before.fence);
+            }
             file.open(before.length)?;
             let fence = Some(claimed(before.fence.as_ref(), &fence));
             journal.append(Part { length: before.length, fence })?;
@@ -167,8 +174,8 @@ fn apply(file: &PartFile, journal: &mut Journal<Part>, unit: &ApplyUnit) -> Resu
     if let Err(outcome) = check_apply(fence.as_ref(), unit) {
         return Ok(outcome);
     }
+    check_rows(unit)?;
     let mut lines = Vec::new();
-    let mut rows = 0;
     for batch in &unit.rows {
         if batch.rows.schema().fields().len() != message_schema().fields().len() {
             return Err(Error::internal(format!("a message sink was given {:?}", batch.rows.schema())));
@@ -181,10 +188,6 @@ fn apply(file: &PartFile, journal: &mut Journal<Part>, unit: &ApplyUnit) -> Resu
                 lines.push(b'\n');
             }
         }
-        rows += batch.len() as u64;
-    }
-    if rows != unit.to - unit.from {
-        return Err(Error::internal(format!("a unit of {} rows carries {rows}", unit.to - unit.from)));
     }
     let out = file.open(length)?;
     out.write_all_at(&lines, length)?;
