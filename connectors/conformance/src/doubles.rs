@@ -27,6 +27,8 @@ pub enum Fault {
     AppliesReplays,
     /// Whoever calls may apply.
     IgnoresIncarnation,
+    /// An opening that has claimed goes by the fence it wrote last, whoever has claimed since.
+    TrustsItself,
     /// A claim sets the position back to what was asked.
     ClaimResetsPosition,
     /// A claim answers with the new fence.
@@ -63,6 +65,7 @@ pub const FENCED_FAULTS: &[Fault] = &[
     Fault::FenceBeforeRows,
     Fault::AppliesReplays,
     Fault::IgnoresIncarnation,
+    Fault::TrustsItself,
     Fault::ClaimResetsPosition,
     Fault::ClaimReturnsNewFence,
     Fault::AcceptsGaps,
@@ -87,6 +90,8 @@ struct Target {
 pub struct Memory {
     fault: Fault,
     target: Arc<Mutex<Target>>,
+    /// The fences that this opening wrote.
+    own: Arc<Mutex<BTreeMap<Scope, Fence>>>,
 }
 
 impl Default for Memory {
@@ -102,7 +107,7 @@ impl Memory {
     }
     /// A target with a fault.
     pub fn with(fault: Fault) -> Self {
-        Memory { fault, target: Arc::default() }
+        Memory { fault, target: Arc::default(), own: Arc::default() }
     }
     /// A fenced sink for it.
     pub fn open(&self) -> OpenSink {
@@ -111,7 +116,7 @@ impl Memory {
         {
             target.fences.clear();
         }
-        self.opened(SinkLevel::Fenced(Box::new(self.clone())))
+        self.opened(SinkLevel::Fenced(Box::new(Memory { own: Arc::default(), ..self.clone() })))
     }
     /// An upsert sink for it.
     pub fn open_upsert(&self) -> OpenSink {
@@ -183,19 +188,22 @@ impl FencedSink for Memory {
         let kept = if self.is(Fault::ClaimResetsPosition) { None } else { before.as_ref() };
         let new = self.stored(&claimed(kept, fence));
         target.fences.insert(self.key(scope), new.clone());
+        self.own.lock().await.insert(self.key(scope), new.clone());
         Ok(if self.is(Fault::ClaimReturnsNewFence) { Some(new) } else { before })
     }
 
     async fn apply(&self, unit: &ApplyUnit) -> CommitOutcome {
         let key = self.key(&unit.scope);
         let mut target = self.target.lock().await;
-        if let Some(outcome) = self.refusal(target.fences.get(&key), unit) {
+        let own = if self.is(Fault::TrustsItself) { self.own.lock().await.get(&key).cloned() } else { None };
+        if let Some(outcome) = self.refusal(own.as_ref().or(target.fences.get(&key)), unit) {
             return outcome;
         }
         let batches = if self.is(Fault::DropsLaterBatches) { 1.min(unit.rows.len()) } else { unit.rows.len() };
         let rows: Result<Vec<Vec<u64>>> = unit.rows[..batches].iter().map(numbers).collect();
         let Ok(rows) = rows else { return CommitOutcome::Lost("the rows are not the kit's".to_owned()) };
         let fence = self.stored(&unit.fence);
+        self.own.lock().await.insert(key.clone(), fence.clone());
         match self.fault {
             Fault::RowsBeforeFence => {
                 target.rows.extend(rows.concat());
@@ -306,6 +314,7 @@ mod tests {
             (Fault::FenceBeforeRows, "atomicity"),
             (Fault::AppliesReplays, "replay"),
             (Fault::IgnoresIncarnation, "zombie"),
+            (Fault::TrustsItself, "replaced owner"),
             (Fault::AcceptsGaps, "contiguity"),
             (Fault::IgnoresDigest, "contiguity"),
             (Fault::OneFenceForAllLanes, "lanes"),

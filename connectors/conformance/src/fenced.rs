@@ -28,6 +28,7 @@ pub async fn fenced_sink(
     kit.zombies().await?;
     kit.lanes().await?;
     kit.dropped_calls().await?;
+    kit.replaced_owners().await?;
     kit.retires().await
 }
 
@@ -106,7 +107,14 @@ impl<M: AsyncFn() -> CoreResult<OpenSink>, R: AsyncFn() -> CoreResult<Vec<u64>>>
         let check = Check("claim and apply");
         let sink = self.open(check).await?;
         self.fence_is(check, &*sink, 0, None, "before the first claim").await?;
-        let early = sink.apply(&self.unit(0, "a", 0, 2, 1)?).await;
+        let unit = self.unit(0, "a", 0, 2, 1)?;
+        let mut early = sink.apply(&unit).await;
+        // A target that has just been started may need a moment.
+        for _ in 0..50 {
+            let CommitOutcome::RetryLater(pause) = early else { break };
+            tokio::time::sleep(pause).await;
+            early = sink.apply(&unit).await;
+        }
         check.ensure(matches!(early, CommitOutcome::Lost(_) | CommitOutcome::Replaced(_)), || {
             format!("apply without a fence answers {early:?}; a missing fence is Lost")
         })?;
@@ -243,6 +251,34 @@ impl<M: AsyncFn() -> CoreResult<OpenSink>, R: AsyncFn() -> CoreResult<Vec<u64>>>
         Ok(())
     }
 
+    /// An owner that has claimed and applied, and is at work when another one claims: what it knows of its
+    /// own fence must not be enough.
+    async fn replaced_owners(&mut self) -> Result<(), Failure> {
+        let check = Check("replaced owner");
+        let old = self.open(check).await?;
+        check.answered(old.claim(&scope(0), &fence("f", 0, 0)).await, "claim")?;
+        let outcome = old.apply(&self.unit(0, "f", 32, 34, 13)?).await;
+        check.ensure(outcome == CommitOutcome::Committed, || format!("the owner's apply answers {outcome:?}"))?;
+        let new = self.open(check).await?;
+        check.answered(new.claim(&scope(0), &fence("g", 0, 0)).await, "claim")?;
+        let late = old.apply(&self.unit(0, "f", 34, 36, 14)?).await;
+        match &late {
+            CommitOutcome::Replaced(by) if by.incarnation.0 == "g" => {}
+            // It has found out that something is wrong, and looks at the fence.
+            CommitOutcome::Unknown(_) => {
+                let found = check.answered(old.read_fence(&scope(0)).await, "read_fence")?;
+                check.ensure(found.as_ref().is_some_and(|f| f.incarnation.0 == "g"), || {
+                    format!("an owner that was replaced and answers {late:?} reads the fence {found:?}")
+                })?;
+            }
+            _ => return check.fail(format!("an owner that was replaced meanwhile answers {late:?}, not Replaced")),
+        }
+        self.rows_are(check, 34, 2, "after the replaced owner tried").await?;
+        let outcome = new.apply(&self.unit(0, "g", 34, 36, 14)?).await;
+        check.ensure(outcome == CommitOutcome::Committed, || format!("the new owner's apply answers {outcome:?}"))?;
+        self.rows_are(check, 36, 2, "after the new owner's apply").await
+    }
+
     async fn retires(&mut self) -> Result<(), Failure> {
         let check = Check("retire");
         let sink = self.open(check).await?;
@@ -251,7 +287,7 @@ impl<M: AsyncFn() -> CoreResult<OpenSink>, R: AsyncFn() -> CoreResult<Vec<u64>>>
         let kept = check.answered(sink.read_fence(&scope(0)).await, "read_fence")?;
         check.ensure(kept.is_some(), || "retiring lane 1 removed the fence of lane 0".to_owned())?;
         check.answered(sink.retire(&scope(1)).await, "retiring a second time")?;
-        self.rows_are(check, 32, 2, "after retire").await
+        self.rows_are(check, 36, 2, "after retire").await
     }
 }
 
