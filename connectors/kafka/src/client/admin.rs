@@ -83,14 +83,6 @@ impl Connection {
         Ok((self.offset(topic, partition, OffsetAt::Start, view)?, self.offset(topic, partition, OffsetAt::End, view)?))
     }
 
-    /// The next offset of a group for a partition, if it has one. Blocks.
-    ///
-    /// # Errors
-    /// No answer, or a group that must not be looked at.
-    pub fn group_offset(&self, group: &str, topic: &str, partition: i32) -> Result<Option<i64>> {
-        groups::offset(&self.client, group, topic, partition, self.settings.patience)
-    }
-
     /// Sets next offsets of a group. Blocks until the broker has them.
     ///
     /// # Errors

@@ -102,12 +102,17 @@ impl Settings {
         self.create(&config)
     }
 
-    /// A consumer that reads committed records only, whatever the user said.
+    /// A consumer that reads committed records only, whatever the user said. It never joins `group`, but may
+    /// ask for its offsets: librdkafka looks for a group's coordinator again through the client's own group,
+    /// and crashes where there is none.
     ///
     /// # Errors
     /// As for [`Settings::reader`].
-    pub fn committed_reader(&self) -> Result<BaseConsumer<Context>> {
+    pub fn committed_reader(&self, group: Option<&str>) -> Result<BaseConsumer<Context>> {
         let mut config = self.consumer_config();
+        if let Some(group) = group {
+            config.set("group.id", group);
+        }
         config.set("isolation.level", "read_committed").set("fetch.wait.max.ms", "50");
         config.set("fetch.error.backoff.ms", "50").set("queued.max.messages.kbytes", "4096");
         self.create(&config)

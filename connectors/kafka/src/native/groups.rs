@@ -1,7 +1,9 @@
 //! Offsets of a group, read and set without being a member.
 //!
 //! A consumer of the group could do the same, but hears only by the way that the broker refuses the
-//! group, and waits for the group's coordinator even when it is closed.
+//! group. Reading needs a client that has the group's name as its own `group.id` all the same: the answer
+//! that another broker coordinates the group crashes librdkafka 2.12 in any other client (it asks
+//! `rk_cgrp`, which is NULL, for the new one).
 
 use std::time::{Duration, Instant};
 

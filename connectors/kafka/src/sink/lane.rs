@@ -265,7 +265,7 @@ impl Lane {
     fn reading(&mut self, settle: Settle) -> Result<fence::Reading> {
         let reader = match &self.reader {
             Some(reader) => reader.clone(),
-            None => self.reader.insert(Arc::new(self.target.connection.settings.committed_reader()?)).clone(),
+            None => self.reader.insert(Arc::new(self.target.connection.settings.committed_reader(None)?)).clone(),
         };
         fence::read(&self.target, &reader, &self.scope, settle)
     }
