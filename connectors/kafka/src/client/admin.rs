@@ -8,6 +8,7 @@ use rdkafka::admin::{AdminClient, AdminOptions, ConfigEntry, NewTopic, ResourceS
 use rdkafka::config::FromClientConfigAndContext;
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::RDKafkaErrorCode as Code;
+use rdkafka::metadata::MetadataBroker;
 use tidegate_core::options::nearest;
 use tidegate_core::{Error, Result};
 
@@ -75,7 +76,8 @@ impl Connection {
         all.first().copied().ok_or_else(|| Error::internal("an answer without offsets"))
     }
 
-    /// The first and the last offset of a partition. Blocks.
+    /// The first and the last offset of a partition. Blocks. Two requests: librdkafka takes a partition once
+    /// in each.
     ///
     /// # Errors
     /// As for [`Connection::offsets`].
@@ -162,6 +164,22 @@ impl Connection {
         let entries = answer.ok().and_then(|mut all| all.pop()).and_then(std::result::Result::ok);
         let entry = |e: ConfigEntry| e.value.map(|value| (e.name, value));
         entries.map(|c| c.entries.into_iter().filter_map(entry).collect()).unwrap_or_default()
+    }
+
+    /// How long a group's offsets are kept after the last commit; `None` where the cluster does not let us
+    /// know.
+    pub async fn offsets_retention(&self) -> Option<Duration> {
+        let broker = self.aside(|c| Ok(c.any_broker())).await.ok().flatten()?;
+        let answer = self.admin().ok()?.describe_configs([&ResourceSpecifier::Broker(broker)], &self.options()).await;
+        let config = answer.ok()?.pop()?.ok()?;
+        let entry = config.get("offsets.retention.minutes")?;
+        let minutes: u64 = entry.value.as_deref()?.parse().ok()?;
+        Some(Duration::from_secs(minutes * 60))
+    }
+
+    fn any_broker(&self) -> Option<i32> {
+        let metadata = self.client.fetch_metadata(None, self.settings.patience).ok()?;
+        metadata.brokers().first().map(MetadataBroker::id)
     }
 
     fn admin(&self) -> Result<AdminClient<Context>> {

@@ -15,6 +15,7 @@ use tidegate_core::{Dialect, Error, Result};
 #[cfg(feature = "client")]
 use tidegate_core::{sink::OpenSink, source::Source, table::BoundTable};
 
+use super::fence::{self, FENCE};
 use super::flink::raw;
 use super::offsets;
 use crate::properties;
@@ -43,6 +44,7 @@ const OWN: &[OptionSpec] = &[
     opt("timeZone", Text, "The zone of times in this table.").default("Asia/Shanghai"),
     opt("parallelism", Integer, "Most tasks."),
     opt("commitIntervalMs", Ignored, "positions are told to the group after each epoch"),
+    FENCE,
     // Last: it takes every other name. `properties` knows them, and the nearest to an unknown one.
     opt("*", Text, "Any property of the Kafka client, by its own name."),
 ];
@@ -164,6 +166,7 @@ impl Connector for Blink {
         binding.time_zone.clone_from(&typed.time_zone);
         binding.parallelism = typed.parallelism;
         binding.notes = client.notes;
+        fence::apply(&mut binding, options);
         Ok(binding)
     }
 }

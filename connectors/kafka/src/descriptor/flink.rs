@@ -15,6 +15,7 @@ use tidegate_core::{Dialect, Error, Result};
 #[cfg(feature = "client")]
 use tidegate_core::{sink::OpenSink, source::Source, table::BoundTable};
 
+use super::fence::{self, FENCE};
 use super::{metadata, offsets};
 use crate::properties;
 
@@ -65,6 +66,7 @@ const OWN: &[OptionSpec] = &[
     opt("sink.partitioner", Text, "default, fixed or round-robin.").default("default"),
     GUARANTEE,
     TRANSACTION_PREFIX,
+    FENCE,
     opt("sink.transaction-naming-strategy", Ignored, "transactions are named by job, sink and lane"),
     SINK_PARALLELISM,
 ];
@@ -160,6 +162,7 @@ impl Connector for Flink {
         binding.partitioner = typed.partitioner()?;
         binding.parallelism = typed.sink_parallelism.or(typed.scan_parallelism);
         binding.notes = client.notes;
+        fence::apply(&mut binding, options);
         Ok(binding)
     }
 }

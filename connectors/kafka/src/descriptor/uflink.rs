@@ -16,6 +16,7 @@ use tidegate_core::{Dialect, Error, Result};
 #[cfg(feature = "client")]
 use tidegate_core::{sink::OpenSink, source::Source, table::BoundTable};
 
+use super::fence::{self, FENCE};
 use super::offsets;
 use crate::properties;
 
@@ -48,6 +49,7 @@ const OWN: &[OptionSpec] = &[
     opt("updateMode", OneOf(&["append", "upsert"]), "append: newest values; upsert: every change with a retract flag.")
         .default("append"),
     opt("zookeeperQuorum", Ignored, "brokers are found by bootstrapServers"),
+    FENCE,
     opt("kafka.*", Text, "Any property of a Kafka client, see docs/kafka-properties.md."),
 ];
 
@@ -130,6 +132,7 @@ impl Connector for UFlink {
         binding.time_zone.clone_from(&typed.timezone);
         binding.parallelism = typed.parallelism;
         binding.notes = client.notes;
+        fence::apply(&mut binding, options);
         if client.offset_reset.is_some() {
             binding
                 .notes

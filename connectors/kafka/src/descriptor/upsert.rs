@@ -15,6 +15,7 @@ use tidegate_core::{Dialect, Error, Result};
 #[cfg(feature = "client")]
 use tidegate_core::{sink::OpenSink, source::Source, table::BoundTable};
 
+use super::fence::{self, FENCE};
 use super::flink::{
     GROUP, GUARANTEE, PROPERTIES, SCAN_PARALLELISM, SERVERS, SINK_PARALLELISM, TRANSACTION_PREFIX, apply,
     is_exactly_once,
@@ -43,6 +44,7 @@ const OWN: &[OptionSpec] = &[
     opt("sink.buffer-flush.interval", OptionKind::Duration, "Accepted; the epoch is the interval.").default("0"),
     GUARANTEE,
     TRANSACTION_PREFIX,
+    FENCE,
 ];
 
 #[derive(Debug, Deserialize)]
@@ -118,6 +120,7 @@ impl Connector for Upsert {
         binding.exactly_once = is_exactly_once(options);
         binding.parallelism = typed.sink_parallelism.or(typed.scan_parallelism);
         binding.notes = client.notes;
+        fence::apply(&mut binding, options);
         Ok(binding)
     }
 }

@@ -8,6 +8,7 @@ use rdkafka::producer::{BaseProducer, BaseRecord, Producer};
 use tidegate_core::{ChangeBatch, Error, Result, failpoint};
 
 use super::Target;
+use super::fence::{Note, Refused};
 use super::rows::{Message, Messages};
 use crate::client::Context;
 use crate::error;
@@ -71,13 +72,13 @@ impl Transactions {
         Ok(Transactions { producer, id: id.to_owned() })
     }
 
-    /// Writes rows and a fence record in one transaction. The producer comes back unless what became
+    /// Writes rows and a fence in one transaction. The producer comes back unless what became
     /// of it is unclear.
     pub(super) fn send(
         self,
         target: &Target,
         rows: &[ChangeBatch],
-        fence: &FenceRecord<'_>,
+        fence: &Note,
         deadline: Duration,
     ) -> (Sent, Option<Transactions>) {
         // After a commit or an abort nothing points at the rows any more; otherwise the producer goes.
@@ -87,7 +88,7 @@ impl Transactions {
         }
     }
 
-    fn send_rows(&self, target: &Target, rows: &[ChangeBatch], fence: &FenceRecord<'_>, deadline: Duration) -> Sent {
+    fn send_rows(&self, target: &Target, rows: &[ChangeBatch], fence: &Note, deadline: Duration) -> Sent {
         let until = Instant::now() + deadline;
         let told = self.producer.client().context().told();
         told.take_undelivered();
@@ -102,26 +103,29 @@ impl Transactions {
             return self.abort(|| self.judge(target, rows, stop));
         }
         failpoint::hit("send.rows");
-        if let Err(e) = self.enqueue_fence(fence) {
-            return self.abort(|| Sent::Again { why: e.to_string(), too_slow: false });
+        if let Err(refused) = fence.put(&self.producer, left(until)) {
+            return self.without_fence(refused);
         }
         if let Err(stop) = delivered(&self.producer, until) {
             return self.abort(|| self.judge(target, rows, stop));
         }
         failpoint::hit("send.fence");
-        let left = until.saturating_duration_since(Instant::now()).max(Duration::from_secs(1));
-        if let Err(e) = self.producer.commit_transaction(left) {
+        if let Err(e) = self.producer.commit_transaction(left(until)) {
             return self.not_committed(&e);
         }
         failpoint::hit("send.committed");
         Sent::Committed
     }
 
-    fn enqueue_fence(&self, fence: &FenceRecord<'_>) -> Result<(), KafkaError> {
-        let mut record: BaseRecord<'_, [u8], [u8], usize> =
-            BaseRecord::with_opaque_to(fence.topic, usize::MAX).partition(fence.lane).key(fence.key);
-        record.payload = fence.value;
-        self.producer.send(record).map_err(|(e, _)| e)
+    /// The fence could not be added to the transaction.
+    fn without_fence(&self, Refused { code, reason, fatal }: Refused) -> Sent {
+        if fatal {
+            return Sent::Unclear { why: reason, fenced: is_fenced(code) };
+        }
+        self.abort(|| match error::of_code(code, &format!("writing the fence: {reason}")) {
+            e if !error::is_missing(code) && e.domain() == tidegate_core::Domain::User => Sent::Never(e),
+            _ => Sent::Again { why: reason.clone(), too_slow: false },
+        })
     }
 
     /// The commit was not acknowledged.
@@ -300,24 +304,22 @@ fn enqueue_one(producer: &BaseProducer<Context>, target: &Target, m: &Message<'_
     }
 }
 
-/// A fence record to be written with the rows. `value` `None`: the fence is forgotten.
-pub(super) struct FenceRecord<'a> {
-    pub(super) topic: &'a str,
-    pub(super) lane: i32,
-    pub(super) key: &'a [u8],
-    pub(super) value: Option<&'a [u8]>,
-}
-
 fn unclear(e: &KafkaError) -> Sent {
     let code = match e {
         KafkaError::Transaction(error) => Some(error.code()),
         other => other.rdkafka_error_code(),
     };
-    let fenced = matches!(
-        code,
-        Some(Code::Fenced | Code::ProducerFenced | Code::InvalidProducerEpoch | Code::InvalidProducerIdMapping)
-    );
-    Sent::Unclear { why: e.to_string(), fenced }
+    Sent::Unclear { why: e.to_string(), fenced: code.is_some_and(is_fenced) }
+}
+
+/// Whether another producer has taken the transactional id over.
+fn is_fenced(code: Code) -> bool {
+    matches!(code, Code::Fenced | Code::ProducerFenced | Code::InvalidProducerEpoch | Code::InvalidProducerIdMapping)
+}
+
+/// What is left of a transaction's time; never so little that nothing could be heard.
+fn left(until: Instant) -> Duration {
+    until.saturating_duration_since(Instant::now()).max(Duration::from_secs(1))
 }
 
 /// What it means that messages are not at the broker.

@@ -29,7 +29,7 @@ impl Group {
 
     /// The next offset of a partition, if the group has one. Blocks.
     pub(super) fn offset(&self, c: &Connection, topic: &str, partition: i32) -> Result<Option<i64>> {
-        groups::offset(&*self.reader(c)?, &self.name, topic, partition, c.settings.patience)
+        groups::offset(&*self.reader(c)?, &self.name, (topic, partition), c.settings.patience)
     }
 
     fn reader(&self, c: &Connection) -> Result<Arc<BaseConsumer<Context>>> {
