@@ -2,9 +2,6 @@
 //! `partition`, `offset`, in any case; a sink `messageKey` and `message`. Key and value are bytes as
 //! they are; everything else is computed from them.
 
-#[cfg(feature = "client")]
-use std::sync::Arc;
-
 use async_trait::async_trait;
 use serde::Deserialize;
 use tidegate_core::options::{CheckedOptions, OptionKind, OptionSpec, nearest};
@@ -12,8 +9,6 @@ use tidegate_core::registry::{Connector, Descriptor};
 use tidegate_core::split::{GroupFallback, StartMode};
 use tidegate_core::table::{ColumnKind, Resource, SinkChanges, TableBinding, TableSpec};
 use tidegate_core::{Dialect, Error, Result};
-#[cfg(feature = "client")]
-use tidegate_core::{sink::OpenSink, source::Source, table::BoundTable};
 
 use super::fence::{self, FENCE};
 use super::flink::raw;
@@ -133,16 +128,6 @@ impl Connector for Blink {
             }
         }
         Ok(table)
-    }
-
-    #[cfg(feature = "client")]
-    async fn open_source(&self, table: &BoundTable) -> Result<Arc<dyn Source>> {
-        crate::open::source(table)
-    }
-
-    #[cfg(feature = "client")]
-    async fn open_sink(&self, table: &BoundTable) -> Result<OpenSink> {
-        crate::open::sink(table).await
     }
 
     fn bind(&self, table: &TableSpec, options: &CheckedOptions) -> Result<TableBinding> {

@@ -3,9 +3,6 @@
 //! Differences from DTStack: the written key is a JSON object of `partitionKeys` (DTStack joins the
 //! values), and the partition is chosen by murmur2 of it, as Kafka's own client does.
 
-#[cfg(feature = "client")]
-use std::sync::Arc;
-
 use async_trait::async_trait;
 use serde::Deserialize;
 use tidegate_core::options::{CheckedOptions, OptionKind, OptionSpec, nearest};
@@ -13,8 +10,6 @@ use tidegate_core::registry::{Connector, Descriptor};
 use tidegate_core::split::{Bound, StartMode};
 use tidegate_core::table::{CsvFormat, Format, JsonFormat, Resource, SinkChanges, TableBinding, TableSpec};
 use tidegate_core::{Dialect, Error, Result};
-#[cfg(feature = "client")]
-use tidegate_core::{sink::OpenSink, source::Source, table::BoundTable};
 
 use super::fence::{self, FENCE};
 use super::offsets;
@@ -99,16 +94,6 @@ impl Connector for UFlink {
             lookup: false,
         };
         IT
-    }
-
-    #[cfg(feature = "client")]
-    async fn open_source(&self, table: &BoundTable) -> Result<Arc<dyn Source>> {
-        crate::open::source(table)
-    }
-
-    #[cfg(feature = "client")]
-    async fn open_sink(&self, table: &BoundTable) -> Result<OpenSink> {
-        crate::open::sink(table).await
     }
 
     fn bind(&self, table: &TableSpec, options: &CheckedOptions) -> Result<TableBinding> {
