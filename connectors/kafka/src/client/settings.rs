@@ -175,6 +175,12 @@ impl Settings {
         config
     }
 
+    /// How long what a client has heard of a topic is good: librdkafka keeps it for three times as long.
+    pub fn knowledge_lasts(&self) -> Duration {
+        let given = self.get("topic.metadata.refresh.interval.ms").and_then(|ms| ms.parse().ok());
+        given.filter(|ms| *ms > 0).map_or(DEFAULT_REFRESH, Duration::from_millis)
+    }
+
     /// How long a transaction may be open before the broker aborts it.
     pub fn transaction_timeout(&self) -> Duration {
         let given = self.get("transaction.timeout.ms").and_then(|ms| ms.parse().ok());
@@ -182,6 +188,8 @@ impl Settings {
     }
 }
 
+/// `topic.metadata.refresh.interval.ms`
+const DEFAULT_REFRESH: Duration = Duration::from_secs(300);
 const DEFAULT_TRANSACTION_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// What only one kind of client may be given: librdkafka warns of the rest.

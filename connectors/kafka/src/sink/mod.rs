@@ -3,6 +3,7 @@
 //! - [`names`]: what fences and transactional ids are called.
 //! - [`fence`]: the two places for a fence, a topic or a group; reading the newest one.
 //! - [`lane`]: one lane: who owns it, what is in doubt, when its producer is made anew.
+//! - [`producer`]: a producer that knows its topic.
 //! - [`transaction`]: one unit as one transaction, and what became of it.
 //! - [`pace`]: units so large that a transaction never outlasts its time-out. Pure.
 //! - [`refresh`]: fences in a group are written again before they expire.
@@ -19,6 +20,7 @@ mod fence;
 mod lane;
 mod names;
 mod pace;
+mod producer;
 mod refresh;
 mod rows;
 mod transaction;
