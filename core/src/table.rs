@@ -116,6 +116,9 @@ pub struct TableBinding {
     pub create_topic: Option<Option<u32>>,
     /// Whether writes are exactly once where the target can do that; otherwise at least once.
     pub exactly_once: bool,
+    /// What exactly-once writes rest on beyond the job itself, for `explain`.
+    #[serde(default)]
+    pub limit: Option<String>,
     /// A zone of the table's own (`timeZone`).
     pub time_zone: Option<String>,
     /// Lookup settings.
@@ -145,6 +148,7 @@ impl TableBinding {
             partitioner: Partitioner::ByKey,
             create_topic: None,
             exactly_once: true,
+            limit: None,
             time_zone: None,
             lookup: LookupOptions::default(),
             parallelism: None,

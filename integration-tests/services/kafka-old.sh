@@ -3,7 +3,7 @@
 # one. Two JVMs on loopback, data in DIR.
 #
 #   kafka-old.sh install       fetches the jars with Maven into the cache
-#   kafka-old.sh start  DIR    starts both and waits until the broker listens; prints "running PID PORT"
+#   kafka-old.sh start  DIR    starts both and waits until topics can be made; prints "running PID PORT"
 #   kafka-old.sh remove DIR    kills both and deletes DIR
 #
 # Read by `start`: KAFKA_OWNER=PID removes it when this process has ended.
@@ -77,15 +77,26 @@ launch() { # $1: heap, $2: log, $3: pid file, then the class and its arguments
   echo $! >"$pid_file"
 }
 
-await() { # $1: port, $2: pid file, $3: text of the command line, $4: log
+# Ready: a Metadata v1 request is answered and names this broker as the controller. It listens before it has registered
+# itself, and a client that comes in between hears of no controller; librdkafka then does not ask again for minutes.
+answers() {
+  local hex
+  hex=$(answer_of "$HOST" "$1" 37 '\x00\x00\x00\x0e\x00\x03\x00\x01\x00\x00\x00\x01\xff\xff\x00\x00\x00\x00') || return 1
+  # size, correlation id, number of brokers; the broker: id, host (2 + 9), port, no rack (2); the controller
+  [ "${hex:8:16}" = 0000000100000001 ] && [ "${hex:66:8}" = 00000001 ]
+}
+
+listens() { taken "$HOST" "$1"; }
+
+await() { # $1: what it does when it is ready, $2: port, $3: pid file, $4: text of the command line, $5: log
   local i
   for ((i = 0; i < 1200; i++)); do
-    if taken "$HOST" "$1"; then return; fi
-    if [ "$i" -gt 10 ] && ! alive "$2" "$3"; then break; fi
+    if "$1" "$2"; then return; fi
+    if [ "$i" -gt 10 ] && ! alive "$3" "$4"; then break; fi
     sleep 0.05
   done
-  tail -n 20 "$4" >&2
-  die "nothing listens on $HOST:$1; its log: $4"
+  tail -n 20 "$5" >&2
+  die "$HOST:$2 is not ready; its log: $5"
 }
 
 start() {
@@ -97,9 +108,9 @@ start() {
   launch 128m "$DIR/zookeeper.log" "$DIR/zookeeper.pid" \
     org.apache.zookeeper.server.quorum.QuorumPeerMain "$DIR/zookeeper.properties"
   if [ -n "${KAFKA_OWNER:-}" ]; then when_gone "$KAFKA_OWNER" "$(<"$DIR/zookeeper.pid")" "$SELF" remove "$DIR"; fi
-  await $((port + 1)) "$DIR/zookeeper.pid" "$DIR/zookeeper.properties" "$DIR/zookeeper.log"
+  await listens $((port + 1)) "$DIR/zookeeper.pid" "$DIR/zookeeper.properties" "$DIR/zookeeper.log"
   launch 256m "$DIR/kafka.log" "$DIR/kafka.pid" kafka.Kafka "$DIR/server.properties"
-  await "$port" "$DIR/kafka.pid" "$DIR/server.properties" "$DIR/kafka.log"
+  await answers "$port" "$DIR/kafka.pid" "$DIR/server.properties" "$DIR/kafka.log"
   echo "running $(<"$DIR/kafka.pid") $port"
 }
 

@@ -120,14 +120,9 @@ broker_alive() { alive "$PID_FILE" "$DIR/server.properties"; }
 # Ready: a Metadata v4 request is answered and names a broker. One that is not yet let in is not named.
 answers() {
   local hex
-  # Most polls find nobody listening: that costs no process.
-  hex=$({
-    exec 3<>"/dev/tcp/$HOST/$1" &&
-      printf '\x00\x00\x00\x0f\x00\x03\x00\x04\x00\x00\x00\x01\xff\xff\x00\x00\x00\x00\x00' >&3 &&
-      timeout 2 head -c 16 <&3 | od -An -v -tx1 | tr -d ' \n'
-  } 2>/dev/null) || return 1
+  hex=$(answer_of "$HOST" "$1" 16 '\x00\x00\x00\x0f\x00\x03\x00\x04\x00\x00\x00\x01\xff\xff\x00\x00\x00\x00\x00') || return 1
   # size, correlation id, throttle time, number of brokers: four bytes each
-  [ ${#hex} -eq 32 ] && [ "${hex:8:8}" = 00000001 ] && [ $((16#${hex:24:8})) -ge 1 ] && [ "${hex:24:8}" != ffffffff ]
+  [ "${hex:8:8}" = 00000001 ] && [ $((16#${hex:24:8})) -ge 1 ] && [ "${hex:24:8}" != ffffffff ]
 }
 
 # Formatting costs a JVM, and all brokers' fresh directories are alike: it is done once and copied.

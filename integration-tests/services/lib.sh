@@ -55,6 +55,18 @@ XML
 
 taken() { (exec 3<>"/dev/tcp/$1/$2") 2>/dev/null; } # $1 host, $2 port: does somebody listen?
 
+# Prints the first $3 bytes of a server's answer to a request in hex, or fails. $1 host, $2 port, $4 request as printf
+# has it.
+answer_of() {
+  local hex
+  # Most polls find nobody listening: that costs no process.
+  # shellcheck disable=SC2059 # the request is a format
+  hex=$({
+    exec 3<>"/dev/tcp/$1/$2" && printf "$4" >&3 && timeout 2 head -c "$3" <&3 | od -An -v -tx1 | tr -d ' \n'
+  } 2>/dev/null) || return 1
+  [ ${#hex} -eq $((2 * $3)) ] && echo "$hex"
+}
+
 # Prints the first of $2 free ports on host $1 and claims them for the directory $3, until that is removed.
 # A claim is needed because a server binds seconds after its ports were chosen.
 claim_ports() { locked "$CACHE/ports/lock" claim_ports_locked "$@"; }

@@ -24,16 +24,22 @@ pub struct Kill {
     pub direct: String,
     /// The broker that the job talks to: the same one, or a proxy in front of it.
     pub bootstrap: String,
+    /// The broker that it reads from, where that is not the one it writes to.
+    pub source: Option<String>,
     /// Goes before the names of all topics.
     pub prefix: String,
     /// Goes before the names of the topics that are written; the same, but for a second team.
     pub outputs: String,
     /// `sink.transactional-id-prefix`; empty: none.
     pub ids: String,
+    /// `tidegate.fence`.
+    pub fence: &'static str,
     /// Of the job's transactions, ms.
     pub timeout: u32,
     /// Of its requests, ms.
     pub request: u32,
+    /// How long its sinks may go by what they know of topics, ms.
+    pub age: u32,
     /// More settings of the command line.
     pub args: String,
     dir: tempfile::TempDir,
@@ -51,11 +57,14 @@ impl Kill {
         let kill = Kill {
             direct: direct.to_owned(),
             bootstrap: bootstrap.to_owned(),
+            source: None,
             outputs: prefix.clone(),
             prefix,
             ids: String::new(),
+            fence: "topic",
             timeout: 10_000,
             request: 10_000,
+            age: 300_000,
             args: String::new(),
             dir: tempfile::tempdir().expect("a directory"),
         };
@@ -70,6 +79,7 @@ impl Kill {
         let kill = Kill {
             direct: self.direct.clone(),
             bootstrap: self.bootstrap.clone(),
+            source: self.source.clone(),
             prefix: self.prefix.clone(),
             outputs: format!("{}{team}.", self.prefix),
             ids: String::new(),
@@ -93,7 +103,7 @@ impl Kill {
         format!("{prefix}{name}")
     }
 
-    /// The topic with the fence of a sink.
+    /// The topic with the fence of a sink; or the group.
     pub fn fence_topic(&self, sink: &str) -> String {
         let ids = if self.ids.is_empty() { String::new() } else { format!("{}.", self.ids) };
         format!("_tidegate-fence.{ids}{}kill.{sink}", self.prefix)
@@ -105,16 +115,21 @@ impl Kill {
         kafka_topics::read_committed(&self.direct, &topic).iter().map(kafka_topics::Message::json).collect()
     }
 
+    /// The fence of a sink as it stands, where there is one.
+    pub fn newest_fence(&self, sink: &str) -> Option<Value> {
+        if self.fence == "group" {
+            let written = self.topic(OUTPUTS[SINKS.iter().position(|s| *s == sink).expect("a sink")]);
+            let all = kafka_topics::group_metadata(&self.direct, &self.fence_topic(sink), &written);
+            return all.into_iter().flatten().next().map(|text| serde_json::from_str(&text).expect("a fence"));
+        }
+        let is_there = kafka_topics::exists(&self.direct, &self.fence_topic(sink));
+        if is_there { self.fences(sink).pop() } else { None }
+    }
+
     /// The incarnation that owns all sinks, where one does.
     pub fn owner(&self) -> Option<String> {
-        let newest = SINKS.map(|sink| {
-            let topic = self.fence_topic(sink);
-            if !kafka_topics::exists(&self.direct, &topic) {
-                return None;
-            }
-            self.fences(sink).last().map(|f| f["incarnation"].as_str().expect("an incarnation").to_owned())
-        });
-        let [first, rest @ ..] = newest;
+        let incarnation = |f: Value| f["incarnation"].as_str().expect("an incarnation").to_owned();
+        let [first, rest @ ..] = SINKS.map(|sink| self.newest_fence(sink).map(incarnation));
         first.filter(|owner| rest.iter().all(|other| other.as_ref() == Some(owner)))
     }
 
@@ -136,10 +151,13 @@ impl Kill {
             ("p", self.prefix.as_str()),
             ("out", &self.outputs),
             ("ids", &self.ids),
+            ("fence", self.fence),
             ("kafka", &self.bootstrap),
+            ("source", self.source.as_ref().unwrap_or(&self.bootstrap)),
             ("client", "kill-test"),
             ("timeout", &self.timeout.to_string()),
             ("request", &self.request.to_string()),
+            ("age", &self.age.to_string()),
         ] {
             job = job.arg("--var").arg(format!("{name}={value}"));
         }

@@ -6,7 +6,7 @@ mod record;
 mod write;
 
 pub use admin::{add_partitions, create, create_with, delete, delete_records, exists, partitions};
-pub use read::{Message, end_offsets, group_offsets, read_committed, read_uncommitted, stable_offsets};
+pub use read::{Message, end_offsets, group_metadata, group_offsets, read_committed, read_uncommitted, stable_offsets};
 pub use record::{Bytes, Record};
 pub use write::{DanglingTransaction, dangling_transaction, produce, produce_transaction, transactional_producer};
 

@@ -6,6 +6,7 @@
 
 pub mod ask;
 pub mod broker;
+pub mod deaths;
 pub mod golden;
 pub mod javatext;
 pub mod kafka_acls;

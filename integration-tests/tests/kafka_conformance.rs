@@ -10,7 +10,7 @@ use tidegate_core::table::{BoundTable, ColumnKind, TableColumn, TableSpec};
 use tidegate_integration_tests::{broker, kafka_topics};
 
 /// A table of the kit's rows in a topic of its own.
-fn table(bootstrap: &str, topic: &str, partitions: i32, guarantee: &str) -> (Registry, BoundTable) {
+fn table(bootstrap: &str, topic: &str, partitions: i32, (guarantee, fence): (&str, &str)) -> (Registry, BoundTable) {
     kafka_topics::create(bootstrap, topic, partitions);
     let column = |column| TableColumn { column, kind: ColumnKind::Physical, span: Span::default() };
     let option = |(n, v): (&str, &str)| OptionEntry { name: n.into(), value: v.into(), span: Span::default() };
@@ -25,6 +25,7 @@ fn table(bootstrap: &str, topic: &str, partitions: i32, guarantee: &str) -> (Reg
             ("properties.bootstrap.servers", bootstrap),
             ("format", "json"),
             ("sink.delivery-guarantee", guarantee),
+            ("tidegate.fence", fence),
             ("sink.transactional-id-prefix", topic),
         ]
         .map(option)
@@ -44,10 +45,20 @@ fn numbers(bootstrap: &str, topic: &str) -> Vec<u64> {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_topic_written_in_transactions_conforms() {
     let Some(bootstrap) = broker::shared() else { return };
+    fenced(&bootstrap, "topic").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_topic_with_its_fence_in_a_group_conforms() {
+    let Some(bootstrap) = broker::shared() else { return };
+    fenced(&bootstrap, "group").await;
+}
+
+async fn fenced(bootstrap: &str, fence: &str) {
     let topic = broker::unique("fenced");
-    let (registry, table) = table(&bootstrap, &topic, 2, "exactly-once");
+    let (registry, table) = table(bootstrap, &topic, 2, ("exactly-once", fence));
     let read = async || {
-        let (bootstrap, topic) = (bootstrap.clone(), topic.clone());
+        let (bootstrap, topic) = (bootstrap.to_owned(), topic.clone());
         Ok(tokio::task::spawn_blocking(move || numbers(&bootstrap, &topic)).await.unwrap())
     };
     fenced_sink(async || registry.sink(&table).await, read).await.unwrap();
@@ -57,7 +68,7 @@ async fn a_topic_written_in_transactions_conforms() {
 async fn a_topic_written_at_least_once_conforms() {
     let Some(bootstrap) = broker::shared() else { return };
     let topic = broker::unique("append");
-    let (registry, table) = table(&bootstrap, &topic, 1, "at-least-once");
+    let (registry, table) = table(&bootstrap, &topic, 1, ("at-least-once", "topic"));
     let read = async || {
         let (bootstrap, topic) = (bootstrap.clone(), topic.clone());
         Ok(tokio::task::spawn_blocking(move || numbers(&bootstrap, &topic)).await.unwrap())

@@ -256,6 +256,9 @@ fn target(out: &mut String, plan: &Plan, id: NodeId, sink: &Sink) {
         line(out, 1, &format!("INSERT {}{place} ← #{input}, changelog {}", insert.number, plan.nodes[*input].changes));
         line(out, 2, &format!("guarantee: {}", insert.guarantee));
     }
+    if let Some(limit) = &t.binding.limit {
+        line(out, 1, &format!("limit: {limit}"));
+    }
 }
 
 fn changes(sink: &Sink) -> String {

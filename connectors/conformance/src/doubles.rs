@@ -27,6 +27,8 @@ pub enum Fault {
     AppliesReplays,
     /// Whoever calls may apply.
     IgnoresIncarnation,
+    /// An opening that has claimed goes by the fence it wrote last, whoever has claimed since.
+    TrustsItself,
     /// A claim sets the position back to what was asked.
     ClaimResetsPosition,
     /// A claim answers with the new fence.
@@ -67,6 +69,7 @@ pub const FENCED_FAULTS: &[Fault] = &[
     Fault::FenceBeforeRows,
     Fault::AppliesReplays,
     Fault::IgnoresIncarnation,
+    Fault::TrustsItself,
     Fault::ClaimResetsPosition,
     Fault::ClaimReturnsNewFence,
     Fault::AcceptsGaps,
@@ -93,6 +96,8 @@ struct Target {
 pub struct Memory {
     fault: Fault,
     target: Arc<Mutex<Target>>,
+    /// The fences that this opening wrote.
+    own: Arc<Mutex<BTreeMap<Scope, Fence>>>,
 }
 
 impl Default for Memory {
@@ -108,7 +113,7 @@ impl Memory {
     }
     /// A target with a fault.
     pub fn with(fault: Fault) -> Self {
-        Memory { fault, target: Arc::default() }
+        Memory { fault, target: Arc::default(), own: Arc::default() }
     }
     /// A fenced sink for it.
     pub fn open(&self) -> OpenSink {
@@ -117,7 +122,7 @@ impl Memory {
         {
             target.fences.clear();
         }
-        self.opened(SinkLevel::Fenced(Box::new(self.clone())))
+        self.opened(SinkLevel::Fenced(Box::new(Memory { own: Arc::default(), ..self.clone() })))
     }
     /// An upsert sink for it.
     pub fn open_upsert(&self) -> OpenSink {
@@ -189,6 +194,7 @@ impl FencedSink for Memory {
         let kept = if self.is(Fault::ClaimResetsPosition) { None } else { before.as_ref() };
         let new = self.stored(&claimed(kept, fence));
         target.fences.insert(self.key(scope), new.clone());
+        self.own.lock().await.insert(self.key(scope), new.clone());
         Ok(if self.is(Fault::ClaimReturnsNewFence) { Some(new) } else { before })
     }
 
@@ -201,7 +207,8 @@ impl FencedSink for Memory {
     async fn apply(&self, unit: &ApplyUnit) -> CommitOutcome {
         let key = self.key(&unit.scope);
         let mut target = self.target.lock().await;
-        if let Some(outcome) = self.refusal(target.fences.get(&key), unit) {
+        let own = if self.is(Fault::TrustsItself) { self.own.lock().await.get(&key).cloned() } else { None };
+        if let Some(outcome) = self.refusal(own.as_ref().or(target.fences.get(&key)), unit) {
             return outcome;
         }
         let batches = if self.is(Fault::DropsLaterBatches) { 1.min(unit.rows.len()) } else { unit.rows.len() };
@@ -211,6 +218,7 @@ impl FencedSink for Memory {
             return CommitOutcome::Lost("rows are missing".to_owned());
         }
         let fence = self.stored(&unit.fence);
+        self.own.lock().await.insert(key.clone(), fence.clone());
         match self.fault {
             Fault::RowsBeforeFence => {
                 target.rows.extend(rows.concat());
@@ -321,6 +329,7 @@ mod tests {
             (Fault::FenceBeforeRows, "atomicity"),
             (Fault::AppliesReplays, "replay"),
             (Fault::IgnoresIncarnation, "zombie"),
+            (Fault::TrustsItself, "replaced owner"),
             (Fault::AcceptsGaps, "contiguity"),
             (Fault::IgnoresDigest, "contiguity"),
             (Fault::OneFenceForAllLanes, "lanes"),

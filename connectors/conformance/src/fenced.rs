@@ -31,6 +31,7 @@ pub async fn fenced_sink(
     kit.zombies().await?;
     kit.lanes().await?;
     kit.dropped_calls().await?;
+    kit.replaced_owners().await?;
     kit.retires().await?;
     kit.left_out_rows().await?;
     kit.turned_down().await
@@ -111,7 +112,14 @@ impl<M: AsyncFn() -> CoreResult<OpenSink>, R: AsyncFn() -> CoreResult<Vec<u64>>>
         let check = Check("claim and apply");
         let sink = self.open(check).await?;
         self.fence_is(check, &*sink, 0, None, "before the first claim").await?;
-        let early = sink.apply(&self.unit(0, "a", 0, 2, 1)?).await;
+        let unit = self.unit(0, "a", 0, 2, 1)?;
+        let mut early = sink.apply(&unit).await;
+        // A target that has just been started may need a moment.
+        for _ in 0..50 {
+            let CommitOutcome::RetryLater(pause) = early else { break };
+            tokio::time::sleep(pause).await;
+            early = sink.apply(&unit).await;
+        }
         check.ensure(matches!(early, CommitOutcome::Lost(_) | CommitOutcome::Replaced(_)), || {
             format!("apply without a fence answers {early:?}; a missing fence is Lost")
         })?;
@@ -248,6 +256,34 @@ impl<M: AsyncFn() -> CoreResult<OpenSink>, R: AsyncFn() -> CoreResult<Vec<u64>>>
         Ok(())
     }
 
+    /// An owner that has claimed and applied, and is at work when another one claims: what it knows of its
+    /// own fence must not be enough.
+    async fn replaced_owners(&mut self) -> Result<(), Failure> {
+        let check = Check("replaced owner");
+        let old = self.open(check).await?;
+        check.answered(old.claim(&scope(0), &fence("f", 0, 0)).await, "claim")?;
+        let outcome = old.apply(&self.unit(0, "f", 32, 34, 13)?).await;
+        check.ensure(outcome == CommitOutcome::Committed, || format!("the owner's apply answers {outcome:?}"))?;
+        let new = self.open(check).await?;
+        check.answered(new.claim(&scope(0), &fence("g", 0, 0)).await, "claim")?;
+        let late = old.apply(&self.unit(0, "f", 34, 36, 14)?).await;
+        match &late {
+            CommitOutcome::Replaced(by) if by.incarnation.0 == "g" => {}
+            // It has found out that something is wrong, and looks at the fence.
+            CommitOutcome::Unknown(_) => {
+                let found = check.answered(old.read_fence(&scope(0)).await, "read_fence")?;
+                check.ensure(found.as_ref().is_some_and(|f| f.incarnation.0 == "g"), || {
+                    format!("an owner that was replaced and answers {late:?} reads the fence {found:?}")
+                })?;
+            }
+            _ => return check.fail(format!("an owner that was replaced meanwhile answers {late:?}, not Replaced")),
+        }
+        self.rows_are(check, 34, 2, "after the replaced owner tried").await?;
+        let outcome = new.apply(&self.unit(0, "g", 34, 36, 14)?).await;
+        check.ensure(outcome == CommitOutcome::Committed, || format!("the new owner's apply answers {outcome:?}"))?;
+        self.rows_are(check, 36, 2, "after the new owner's apply").await
+    }
+
     async fn retires(&mut self) -> Result<(), Failure> {
         let check = Check("retire");
         let sink = self.open(check).await?;
@@ -256,26 +292,26 @@ impl<M: AsyncFn() -> CoreResult<OpenSink>, R: AsyncFn() -> CoreResult<Vec<u64>>>
         let kept = check.answered(sink.read_fence(&scope(0)).await, "read_fence")?;
         check.ensure(kept.is_some(), || "retiring lane 1 removed the fence of lane 0".to_owned())?;
         check.answered(sink.retire(&scope(1)).await, "retiring a second time")?;
-        self.rows_are(check, 32, 2, "after retire").await
+        self.rows_are(check, 36, 2, "after retire").await
     }
 
     /// A unit that comes again without the rows that were refused: its range stays what it was.
     async fn left_out_rows(&mut self) -> Result<(), Failure> {
         let check = Check("left-out rows");
         let sink = self.open(check).await?;
-        check.answered(sink.claim(&scope(0), &fence("f", 0, 0)).await, "claim")?;
+        check.answered(sink.claim(&scope(0), &fence("h", 0, 0)).await, "claim")?;
         for (from, to, batches, epoch, what) in
-            [(32, 38, 1, 13, "half of its rows"), (38, 40, 0, 14, "none of its rows")]
+            [(36, 42, 1, 15, "half of its rows"), (42, 44, 0, 16, "none of its rows")]
         {
-            let mut unit = self.unit(0, "f", from, to, epoch)?;
+            let mut unit = self.unit(0, "h", from, to, epoch)?;
             unit.rows.truncate(batches);
             let outcome = sink.apply(&unit).await;
             check.ensure(outcome == CommitOutcome::Committed, || {
                 format!("a unit ({from}..{to}) with {what} answers {outcome:?}: refused rows are left out of it")
             })?;
-            self.fence_is(check, &*sink, 0, Some(&fence("f", to, epoch)), &format!("after a unit with {what}")).await?;
+            self.fence_is(check, &*sink, 0, Some(&fence("h", to, epoch)), &format!("after a unit with {what}")).await?;
         }
-        self.rows_are(check, 35, 2, "after units with rows left out").await
+        self.rows_are(check, 39, 2, "after units with rows left out").await
     }
 }
 
@@ -284,26 +320,26 @@ impl<M: AsyncFn() -> CoreResult<OpenSink>, R: AsyncFn() -> CoreResult<Vec<u64>>>
     async fn turned_down(&mut self) -> Result<(), Failure> {
         let check = Check("turned down");
         let (owner, copy) = (self.open(check).await?, self.open(check).await?);
-        check.answered(owner.claim(&scope(0), &fence("g", 0, 0)).await, "claim")?;
-        let held = fence("g", 40, 14);
-        let behind: Admits = Arc::new(|held| held.is_none_or(|f| f.position < 40));
-        let answer = check.answered(copy.claim_if(&scope(0), &fence("h", 0, 0), behind).await, "claim_if")?;
+        check.answered(owner.claim(&scope(0), &fence("i", 0, 0)).await, "claim")?;
+        let held = fence("i", 44, 16);
+        let behind: Admits = Arc::new(|held| held.is_none_or(|f| f.position < 44));
+        let answer = check.answered(copy.claim_if(&scope(0), &fence("j", 0, 0), behind).await, "claim_if")?;
         check.ensure(answer.as_ref() == Some(&held), || {
             format!("a claim that is turned down answers {answer:?}, not what is held, {held:?}")
         })?;
         self.fence_is(check, &*owner, 0, Some(&held), "after a claim that was turned down").await?;
-        let mut unit = self.unit(0, "g", 40, 41, 15)?;
+        let mut unit = self.unit(0, "i", 44, 45, 17)?;
         unit.rows.clear();
         for _ in 0..10 {
             match owner.apply(&unit).await {
                 CommitOutcome::Committed | CommitOutcome::AlreadyCommitted => {
                     let all: Admits = Arc::new(|_| true);
-                    let before = copy.claim_if(&scope(0), &fence("h", 0, 0), all).await;
+                    let before = copy.claim_if(&scope(0), &fence("j", 0, 0), all).await;
                     let before = check.answered(before, "claim_if")?;
-                    check.ensure(before == Some(fence("g", 41, 15)), || {
+                    check.ensure(before == Some(fence("i", 45, 17)), || {
                         format!("a claim that is let in answers {before:?}, not what was held")
                     })?;
-                    return self.fence_is(check, &*copy, 0, Some(&fence("h", 41, 15)), "after a claim").await;
+                    return self.fence_is(check, &*copy, 0, Some(&fence("j", 45, 17)), "after a claim").await;
                 }
                 CommitOutcome::Unknown(_) | CommitOutcome::RetryLater(_) => {
                     // It may have to look who owns the lane.

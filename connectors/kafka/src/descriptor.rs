@@ -1,6 +1,7 @@
 //! Names, options and meaning of Kafka tables; no client.
 
 mod blink;
+mod fence;
 mod flink;
 mod metadata;
 mod offsets;
@@ -9,6 +10,8 @@ mod upsert;
 
 pub(crate) use blink::own_options as blink_options;
 pub use blink::{Blink, BlinkOptions};
+#[cfg(feature = "client")]
+pub(crate) use fence::FENCE;
 pub use flink::{Flink, FlinkOptions};
 pub use uflink::{UFlink, UFlinkOptions};
 pub use upsert::Upsert;

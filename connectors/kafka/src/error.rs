@@ -86,7 +86,8 @@ fn help(code: Code) -> Option<&'static str> {
     Some(match code {
         Code::TopicAuthorizationFailed => {
             "the user of this client needs READ and DESCRIBE on topics it reads, WRITE and DESCRIBE on topics it writes, \
-             and for exactly once also CREATE, READ and WRITE on topics '_tidegate-fence.*'"
+             and for exactly once also CREATE, READ and WRITE on topics '_tidegate-fence.*', or with 'tidegate.fence' = \
+             'group' READ on the topics it writes and on groups of that name"
         }
         Code::GroupAuthorizationFailed => "the user of this client needs READ on the consumer group",
         Code::UnknownMemberId => "the group has members of its own: give this job a group id that nothing else uses",

@@ -21,6 +21,8 @@
 
 #[cfg(feature = "client")]
 mod client;
+#[cfg(feature = "client")]
+mod connector;
 pub mod descriptor;
 #[cfg(feature = "client")]
 mod error;
@@ -43,9 +45,19 @@ use tidegate_core::registry::Connector;
 /// All Kafka connectors, for the registry.
 pub fn connectors() -> Vec<Arc<dyn Connector>> {
     vec![
-        Arc::new(descriptor::Flink),
-        Arc::new(descriptor::Upsert),
-        Arc::new(descriptor::Blink),
-        Arc::new(descriptor::UFlink),
+        connector(descriptor::Flink),
+        connector(descriptor::Upsert),
+        connector(descriptor::Blink),
+        connector(descriptor::UFlink),
     ]
+}
+
+#[cfg(feature = "client")]
+fn connector(descriptor: impl Connector + 'static) -> Arc<dyn Connector> {
+    Arc::new(connector::Opening(descriptor))
+}
+
+#[cfg(not(feature = "client"))]
+fn connector(descriptor: impl Connector + 'static) -> Arc<dyn Connector> {
+    Arc::new(descriptor)
 }

@@ -13,6 +13,7 @@ use tidegate_core::table::BoundTable;
 use tidegate_core::{Error, Result};
 
 use crate::client::{Connection, Context, Settings};
+use crate::descriptor::FENCE;
 use crate::error;
 use crate::native::produce::flush;
 use crate::sink::{self, FENCE_PREFIX};
@@ -31,7 +32,10 @@ pub(crate) fn source(table: &BoundTable) -> Result<Arc<dyn Source>> {
 /// # Errors
 /// A missing topic, properties that cannot be used, a cluster that does not answer.
 pub(crate) async fn sink(table: &BoundTable) -> Result<OpenSink> {
-    sink::open(table, table.options.get("sink.transactional-id-prefix").map(String::as_str)).await
+    let option = |name: &str| table.options.get(name).map(String::as_str);
+    let options =
+        sink::Options { prefix: option("sink.transactional-id-prefix"), group: option(FENCE.name) == Some("group") };
+    sink::open(table, options).await
 }
 
 /// How often new partitions are looked for, by the option of the dialect; every five minutes where

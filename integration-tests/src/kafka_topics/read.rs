@@ -124,6 +124,15 @@ pub fn stable_offsets(bootstrap: &str, topic: &str) -> Vec<i64> {
 
 /// What a consumer group has committed for each partition of a topic.
 pub fn group_offsets(bootstrap: &str, group: &str, topic: &str) -> Vec<Option<i64>> {
+    committed(bootstrap, group, topic).into_iter().map(|found| found.map(|(offset, _)| offset)).collect()
+}
+
+/// The texts that a consumer group has committed beside its offsets.
+pub fn group_metadata(bootstrap: &str, group: &str, topic: &str) -> Vec<Option<String>> {
+    committed(bootstrap, group, topic).into_iter().map(|found| found.map(|(_, text)| text)).collect()
+}
+
+fn committed(bootstrap: &str, group: &str, topic: &str) -> Vec<Option<(i64, String)>> {
     let mut list = TopicPartitionList::new();
     list.add_partition_range(topic, 0, partitions(bootstrap, topic) as i32 - 1);
     // Not read_committed: that waits for open transactions, and they have committed nothing yet.
@@ -135,7 +144,7 @@ pub fn group_offsets(bootstrap: &str, group: &str, topic: &str) -> Vec<Option<i6
     elements
         .iter()
         .map(|e| match e.offset() {
-            Offset::Offset(offset) => Some(offset),
+            Offset::Offset(offset) => Some((offset, e.metadata().to_owned())),
             Offset::Invalid => None,
             other => panic!("group {group}, {topic} {}: {other:?}", e.partition()),
         })

@@ -86,7 +86,8 @@ pub struct DanglingTransaction {
 pub fn dangling_transaction(bootstrap: &str, topic: &str, id: &str) -> DanglingTransaction {
     let producer = transactional_producer(bootstrap, id, Duration::from_secs(600));
     producer.begin_transaction().expect("a transaction begins");
-    send(&producer, topic, &Record::new("dangling").partition(0));
+    // With a key: compacted topics take no others.
+    send(&producer, topic, &Record::new("dangling").key("dangling").partition(0));
     deliver(&producer, topic);
     DanglingTransaction { producer: Some(producer) }
 }

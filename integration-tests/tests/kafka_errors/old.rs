@@ -8,7 +8,6 @@ use tidegate_integration_tests::process::Tidegate;
 use super::{End, copy, fails, says};
 
 #[test]
-#[ignore = "the 0.10 broker does not always elect a controller in time on two cores; run with --ignored"]
 fn exactly_once_is_refused_and_at_least_once_works() {
     let Some(broker) = OldBroker::start() else { return };
     let job = KafkaJob::on(&broker.bootstrap(), "old");

@@ -91,7 +91,11 @@ fn writing() {
         (
             "no_new_fence",
             "out",
-            &["creating topic '_tidegate-fence.", "let this user create it, or create it yourself"],
+            &[
+                "creating topic '_tidegate-fence.",
+                "let this user create it, or create it yourself",
+                "'tidegate.fence' = 'group'",
+            ],
         ),
         ("no_fence_write", "out", &["TopicAuthorizationFailed", "on topics '_tidegate-fence.*'"]),
         ("no_fence_read", "out", &["TopicAuthorizationFailed", "on topics '_tidegate-fence.*'"]),
@@ -118,4 +122,39 @@ fn at_least_once(broker: &Broker, job: &KafkaJob) {
     job.bounded("plain", &copy(&End::plain(job, "in"), &out("out"))).run().ok();
     assert_eq!(job.numbers("out", "id"), [0, 0, 1, 1, 2, 2]);
     assert!(!kafka_topics::exists(&job.direct, &job.fence_topic("plain", "out")));
+}
+
+/// A user who may make no topic keeps the fence in a group; what is missing for that is named.
+#[test]
+fn a_fence_in_a_group() {
+    let Some(broker) = broker() else { return };
+    let job = topics(&broker.bootstrap(), "in_a_group");
+    job.create("unread", 1);
+    let group = |name: &str| Resource::group(&format!("_tidegate-fence.{}.out", job.full(name)));
+    let transactions = |name: &str| Resource::transactional_id(&format!("tidegate-{}-", job.full(name))).prefixed();
+    allow(
+        &job.direct,
+        BOB.0,
+        &[
+            (Resource::topic(&job.full("out")), &[Write, Read]),
+            (Resource::topic(&job.full("unread")), &[Write]),
+            (transactions("granted"), &[Write]),
+            (group("granted"), &[Read]),
+            (transactions("no_group"), &[Write]),
+            (transactions("no_read"), &[Write]),
+            (group("no_read"), &[Read]),
+        ],
+    );
+    let sql = |topic: &str| {
+        let out = as_bob(broker, End::plain(&job, topic)).with("tidegate.fence", "group");
+        copy(&End::plain(&job, "in"), &out)
+    };
+    let said = fails(&job, "no_group", &sql("out"), &[2, 3]);
+    says(&said, &["sink out", "GroupAuthorizationFailed", "needs READ on the consumer group"]);
+    let said = fails(&job, "no_read", &sql("unread"), &[2, 3]);
+    says(&said, &["sink out", "TopicAuthorizationFailed", "'tidegate.fence' = 'group' READ"]);
+    assert_eq!(job.read("out").len() + job.read("unread").len(), 0, "nothing has been written");
+    job.bounded("granted", &sql("out")).run().ok();
+    assert_eq!(job.numbers("out", "id"), [0, 1, 2]);
+    assert!(!kafka_topics::exists(&job.direct, &job.fence_topic("granted", "out")));
 }

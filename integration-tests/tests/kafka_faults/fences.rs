@@ -7,11 +7,11 @@ use tidegate_integration_tests::kafka_kill::Kill;
 use tidegate_integration_tests::kafka_topics as topics;
 use tidegate_integration_tests::oracle;
 
-use super::{PATIENCE, dies_at, fails, finish, settled, start_and_claim};
+use super::{PATIENCE, dies_at, fails, finish, settled, settled_with, start_and_claim};
 
 /// 1000 events applied, 1000 more fed, an epoch of them decided and not applied.
-fn decided_but_not_applied(bootstrap: &str, name: &str) -> Kill {
-    let job = settled(bootstrap, name);
+pub fn decided_but_not_applied(bootstrap: &str, name: &str, fence: &'static str) -> Kill {
+    let job = settled_with(bootstrap, name, fence);
     job.feed(1000..2000);
     dies_at(job.unbounded(), "decide.after_fsync:1");
     assert_eq!(job.counted(), 1000, "nothing of the decided epoch is visible");
@@ -41,7 +41,7 @@ fn a_missing_fence_with_nothing_in_doubt_is_made_anew() {
 fn a_missing_fence_with_rows_in_doubt_fails_closed() {
     let Some(bootstrap) = broker::shared() else { return };
     for flag in ["--reset-fence", "--adopt"] {
-        let job = decided_but_not_applied(&bootstrap, "doubt");
+        let job = decided_but_not_applied(&bootstrap, "doubt", "topic");
         delete_fence(&job, "totals_log");
         let said = fails(job.bounded().start(), 2);
         for part in
@@ -115,6 +115,37 @@ fn feed_a_little(job: &Kill, fed: &mut i64) {
         *fed += 50;
         std::thread::sleep(Duration::from_millis(100));
     }
+}
+
+/// Somebody else's open transaction in the fence topic hides what was committed since it began. Whoever
+/// claims waits for its end: the fence that can be seen is an old one, and its rows would be there twice.
+#[test]
+fn a_fence_behind_an_open_transaction_is_waited_for() {
+    let Some(bootstrap) = broker::shared() else { return };
+    let mut job = Kill::new(&bootstrap, "hidden");
+    // Otherwise a fence that old would be refused.
+    job.args = "--set tidegate.log-retention=1h".to_owned();
+    job.feed(0..1000);
+    let mut running = start_and_claim(&job, job.unbounded());
+    job.wait_counted(&mut running, 1000);
+    let stranger = format!("{}stranger", job.prefix);
+    let open = topics::dangling_transaction(&job.direct, &job.fence_topic("copies"), &stranger);
+    job.feed(1000..2000);
+    job.wait_counted(&mut running, 2000);
+    running.kill();
+
+    let copied = job.copied().len();
+    let mut running = job.unbounded().start();
+    std::thread::sleep(Duration::from_secs(4));
+    assert!(running.is_running(), "{}", running.stderr());
+    assert_eq!(job.copied().len(), copied, "rows were applied from an old fence on");
+    open.commit();
+    job.feed(2000..2500);
+    job.wait_counted(&mut running, 2500);
+    running.terminate();
+    running.wait(PATIENCE).ok();
+    job.feed(2500..3000);
+    job.finish(3000);
 }
 
 #[test]

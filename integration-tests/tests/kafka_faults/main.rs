@@ -4,6 +4,7 @@
 
 mod copies;
 mod epochs;
+mod expiry;
 mod fences;
 mod network;
 mod offsets;
@@ -20,7 +21,13 @@ const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A job that has applied events `0..1000`.
 fn settled(bootstrap: &str, name: &str) -> Kill {
-    let job = Kill::new(bootstrap, name);
+    settled_with(bootstrap, name, "topic")
+}
+
+/// The same, with its fences in topics or in groups.
+fn settled_with(bootstrap: &str, name: &str, fence: &'static str) -> Kill {
+    let mut job = Kill::new(bootstrap, name);
+    job.fence = fence;
     job.feed(0..1000);
     job.settle(job.unbounded(), 1000);
     job

@@ -32,9 +32,9 @@ struct Fed {
 }
 
 impl Fed {
-    fn start(broker: &Broker, proxy: &Proxy, name: &str) -> Fed {
-        let mut job = Kill::behind(&broker.bootstrap(), &proxy.bootstrap(), name);
-        (job.timeout, job.request) = (TRANSACTION, REQUEST);
+    fn start(broker: &Broker, proxy: &Proxy, fence: &'static str) -> Fed {
+        let mut job = Kill::behind(&broker.bootstrap(), &proxy.bootstrap(), fence);
+        (job.timeout, job.request, job.fence) = (TRANSACTION, REQUEST, fence);
         let running = start_and_claim(&job, job.unbounded());
         let producer = ClientConfig::new()
             .set("bootstrap.servers", &job.direct)
@@ -88,10 +88,12 @@ fn broker_behind_a_proxy() -> Option<(Broker, Proxy)> {
 #[test]
 fn connections_that_fail_at_every_step() {
     let Some((broker, proxy)) = broker_behind_a_proxy() else { return };
-    let mut jobs = ["one", "two"].map(|name| Fed::start(&broker, &proxy, name));
+    // Two places for the fence.
+    let mut jobs = ["topic", "group"].map(|fence| Fed::start(&broker, &proxy, fence));
 
     steps_of_a_running_job(&mut jobs, &proxy);
-    steps_of_settling_a_doubt(&mut jobs, &proxy);
+    steps_of_settling_a_doubt(&mut jobs[..1], &proxy, &[Api::InitProducerId, Api::FindCoordinator, Api::ListOffsets]);
+    steps_of_settling_a_doubt(&mut jobs[1..], &proxy, &[Api::InitProducerId, Api::OffsetFetch]);
     steps_of_a_start(&mut jobs, &proxy);
     for Fed { job, running, fed, .. } in jobs {
         running.terminate();
@@ -103,7 +105,7 @@ fn connections_that_fail_at_every_step() {
 
 /// Requests that a job makes all the time.
 fn steps_of_a_running_job(jobs: &mut [Fed], proxy: &Proxy) {
-    let transaction = [Api::AddPartitionsToTxn, Api::Produce, Api::EndTxn];
+    let transaction = [Api::AddPartitionsToTxn, Api::Produce, Api::AddOffsetsToTxn, Api::TxnOffsetCommit, Api::EndTxn];
     for api in transaction.into_iter().chain([Api::Fetch, Api::Metadata, Api::OffsetCommit]) {
         let late = transaction.contains(&api).then_some(Act::DelayRequest(LONG));
         for (i, act) in ACTS.into_iter().chain(late).enumerate() {
@@ -121,8 +123,8 @@ fn steps_of_a_running_job(jobs: &mut [Fed], proxy: &Proxy) {
 }
 
 /// A commit without an answer, and then the requests that find out what became of it fail, too.
-fn steps_of_settling_a_doubt(jobs: &mut [Fed], proxy: &Proxy) {
-    for api in [Api::InitProducerId, Api::FindCoordinator, Api::ListOffsets] {
+fn steps_of_settling_a_doubt(jobs: &mut [Fed], proxy: &Proxy, requests: &[Api]) {
+    for &api in requests {
         for act in ACTS {
             let hits = proxy.hits();
             proxy.arm(Rule { api: Api::EndTxn, nth: 1, act: Act::HalfClose });
@@ -135,8 +137,16 @@ fn steps_of_settling_a_doubt(jobs: &mut [Fed], proxy: &Proxy) {
 
 /// Requests that a job makes when it starts.
 fn steps_of_a_start(jobs: &mut [Fed], proxy: &Proxy) {
-    let apis =
-        [Api::ApiVersions, Api::Metadata, Api::ListOffsets, Api::FindCoordinator, Api::InitProducerId, Api::Fetch];
+    // In turn of the one job and of the other, whose fence is in a group.
+    let apis = [
+        Api::ApiVersions,
+        Api::OffsetFetch,
+        Api::Metadata,
+        Api::InitProducerId,
+        Api::ListOffsets,
+        Api::FindCoordinator,
+        Api::Fetch,
+    ];
     for (i, api) in apis.into_iter().enumerate() {
         for act in ACTS {
             let hits = proxy.hits();
@@ -146,6 +156,34 @@ fn steps_of_a_start(jobs: &mut [Fed], proxy: &Proxy) {
         }
         jobs.iter_mut().for_each(Fed::settle);
     }
+}
+
+/// What a client knows of a topic ages while it hears nothing of the cluster. A batch for a topic that has
+/// been forgotten costs the producer (see `sink/producer.rs`), which is then made anew.
+#[test]
+fn what_is_known_of_a_topic_is_asked_for_again_before_it_is_forgotten() {
+    let Some((broker, proxy)) = broker_behind_a_proxy() else { return };
+    let mut job = Kill::behind(&broker.bootstrap(), &proxy.bootstrap(), "knowledge");
+    // Forgotten after three times as long. What is read goes on coming.
+    (job.age, job.timeout, job.source) = (1000, 60_000, Some(job.direct.clone()));
+    let mut running = start_and_claim(&job, job.unbounded());
+    job.feed(0..100);
+    job.wait_counted(&mut running, 100);
+    let producers = proxy.seen(Api::InitProducerId);
+    for round in 1..4 {
+        let hits = proxy.hits();
+        proxy.arm(Rule { api: Api::Metadata, nth: 1, act: Act::BlackHole(LONG) });
+        proxy.await_hits(hits + 1);
+        // Everything is forgotten by now, and nothing passes yet.
+        std::thread::sleep(LONG.saturating_sub(Duration::from_millis(700)));
+        job.feed(round * 100..round * 100 + 100);
+        job.wait_counted(&mut running, round * 100 + 100);
+    }
+    assert_eq!(proxy.seen(Api::InitProducerId), producers, "a producer was lost");
+    running.terminate();
+    running.wait(PATIENCE).ok();
+    job.feed(400..500);
+    job.finish(500);
 }
 
 /// A commit is under way, its sender stands still, a copy takes over and finishes; then the commit

@@ -38,6 +38,23 @@ fn exactly_once_unless_asked_otherwise() {
     says(&text(&described), &["cleanup.policy=compact"]);
 }
 
+/// Where no topic may be made: no topic is, and `explain` says what that costs.
+#[test]
+fn a_fence_in_a_group() {
+    let Some(here) = target("group", 2) else { return };
+    let sql = job(", 'tidegate.fence' = 'group'");
+    let said = here.command("explain", "group", &sql).run().ok().stdout;
+    says(&said, &["guarantee: exactly once", "limit: ", "offsets.retention.minutes", "--reset-fence"]);
+    here.job("group", &sql).args("--set tidegate.require=exactly-once").run().ok();
+    assert_eq!(here.numbers("out", "id"), [1, 2, 3]);
+    let fence = here.fence_topic("group", "out");
+    assert!(!kafka_topics::exists(&here.direct, &fence));
+    let [newest, other] = &kafka_topics::group_metadata(&here.direct, &fence, &here.full("out"))[..] else { panic!() };
+    assert!(newest.as_ref().is_some_and(|f| f.contains(r#""position":3"#)) && other.is_none(), "{newest:?} {other:?}");
+    let said = here.job("group", &job(", 'tidegate.fence' = 'grupp'")).run().fails_with(2);
+    says(&said, &["tidegate.fence", "topic", "group"]);
+}
+
 #[test]
 fn at_least_once_writes_no_fence() {
     let Some(here) = target("atleast", 2) else { return };

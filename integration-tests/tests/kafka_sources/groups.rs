@@ -3,11 +3,12 @@
 use rdkafka::ClientConfig;
 use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer};
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
+use tidegate_integration_tests::broker::{Broker, Settings};
 use tidegate_integration_tests::kafka_job::KafkaJob;
 use tidegate_integration_tests::settle::{number, run_until, wait_until, wait_while_running};
 use tidegate_integration_tests::{broker, kafka_topics};
 
-use super::reading::{earliest, input, record, says};
+use super::reading::{earliest, flink, input, record, says};
 
 /// Sets a group's offsets, as a consumer that has gone would have left them.
 pub fn commit(job: &KafkaJob, group: &str, offsets: &[(i32, i64)]) {
@@ -53,6 +54,18 @@ fn lag_is_what_the_job_has_not_applied() {
     assert_eq!(lags(&job, "g"), [[10, 10, 0], [10, 17, 7]]);
     run_until(job.job("lag", &sql), "27 rows", || number(&job.data(), "out", "COUNT(*)") == 27);
     assert_eq!(committed(&job, "g"), [Some(10), Some(17)], "a stop tells the group too");
+}
+
+/// The first group of a broker's life: for a moment its coordinator is not ready, and says so.
+#[test]
+fn a_broker_that_has_never_had_a_group() {
+    let Some(broker) = Broker::start(Settings::new()) else { return };
+    let job = KafkaJob::on(&broker.bootstrap(), "first");
+    job.create("in", 1);
+    job.produce("in", (0..3).map(|n| record(0, n)));
+    let sql = flink("'topic' = '${p}in', 'properties.group.id' = '${p}g', 'properties.auto.offset.reset' = 'earliest'");
+    job.bounded("first", &sql).run().ok();
+    assert_eq!(super::reading::ids(&job), [0, 1, 2]);
 }
 
 /// A table without a group reads as well; a source's offsets are told by every job that has one.

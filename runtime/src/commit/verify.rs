@@ -154,7 +154,7 @@ impl Refusal {
             ),
             Refusal::TargetChanged { was, is, applied } => (
                 format!(
-                    "the target was deleted and made anew: it was {was} and is {is} now; the {applied} rows that were applied are gone with it"
+                    "the target was deleted and made anew, or keeps its fence elsewhere: it was {was} and is {is} now; it does not know of the {applied} rows that were applied"
                 ),
                 "bring the old one back, or --adopt goes on with the new one from here; --fresh-state --adopt --from earliest fills it again, and repeats rows at the job's other targets".to_owned(),
             ),

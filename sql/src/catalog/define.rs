@@ -22,7 +22,7 @@ pub fn define(table: &CreateTable, dialect: Dialect, registry: &Registry) -> Res
     parts.finish(table);
     parts.check_key(table).context(place)?;
     parts.check_watermark(table).context(place)?;
-    let (connector, own, mut options) = split_options(table, dialect).context(place)?;
+    let (connector, own, mut options) = split_options(table, dialect, registry).context(place)?;
     options.append(&mut parts.options);
     let spec = TableSpec {
         name: table.name.text.clone(),
@@ -206,19 +206,23 @@ fn is_path(column: &ColumnDef, name: &str) -> bool {
     column.name.text == name && matches!(column.kind, ColumnDefKind::Path { .. })
 }
 
+/// Before the names of Tidegate's own options.
+const OWN: &str = "tidegate.";
+
 type SplitOptions = (String, TableSettings, Vec<OptionEntry>);
 
-/// The connector's name, Tidegate's own options, and the rest.
-fn split_options(table: &CreateTable, dialect: Dialect) -> Result<SplitOptions> {
+/// The connector's name, Tidegate's own options, and the rest. A connector may have options of
+/// Tidegate's own, too.
+fn split_options(table: &CreateTable, dialect: Dialect, registry: &Registry) -> Result<SplitOptions> {
     let key = if dialect == Dialect::Flink { "connector" } else { "type" };
-    let (mut connector, mut own, mut rest) = (None, TableSettings::default(), Vec::new());
+    let (mut connector, mut own, mut rest) = (None, Vec::new(), Vec::new());
     for o in &table.options {
         if o.name.eq_ignore_ascii_case(key) {
             if connector.replace(o).is_some() {
                 return Err(Error::user(format!("option '{}' is given twice", o.name)).at(o.span));
             }
-        } else if o.name.to_ascii_lowercase().starts_with("tidegate.") {
-            own_option(&mut own, o)?;
+        } else if o.name.to_ascii_lowercase().starts_with(OWN) {
+            own.push(o);
         } else {
             rest.push(o.clone());
         }
@@ -228,7 +232,18 @@ fn split_options(table: &CreateTable, dialect: Dialect) -> Result<SplitOptions> 
     if value.is_empty() {
         return Err(Error::user(format!("option '{key}' is empty")).at(connector.span));
     }
-    Ok((value, own, rest))
+    let names: Vec<&str> = registry.find(dialect, &value).map_or_else(Vec::new, |connector| {
+        connector.descriptor().options.iter().map(|spec| spec.name).filter(|name| name.starts_with(OWN)).collect()
+    });
+    let mut settings = TableSettings::default();
+    for o in own {
+        if names.iter().any(|name| name.eq_ignore_ascii_case(&o.name)) {
+            rest.push(o.clone());
+        } else {
+            own_option(&mut settings, o, &names)?;
+        }
+    }
+    Ok((value, settings, rest))
 }
 
 fn no_connector(table: &CreateTable, key: &str, dialect: Dialect) -> Error {
@@ -242,7 +257,7 @@ fn no_connector(table: &CreateTable, key: &str, dialect: Dialect) -> Error {
     }
 }
 
-fn own_option(own: &mut TableSettings, o: &OptionEntry) -> Result<()> {
+fn own_option(own: &mut TableSettings, o: &OptionEntry, connectors: &[&str]) -> Result<()> {
     const NAMES: [&str; 3] = ["tidegate.sink-id", "tidegate.dead-letter", "tidegate.on-error"];
     match o.name.to_ascii_lowercase().as_str() {
         "tidegate.sink-id" => own.sink_id = Some(o.value.clone()),
@@ -250,9 +265,10 @@ fn own_option(own: &mut TableSettings, o: &OptionEntry) -> Result<()> {
         "tidegate.on-error" => own.on_error = Some(on_error(o.value.trim()).map_err(|e| e.at(o.span))?),
         name => {
             let error = Error::user(format!("unknown option '{}'", o.name)).at(o.span);
-            return Err(match nearest(name, NAMES.into_iter()) {
+            let known = [&NAMES[..], connectors].concat();
+            return Err(match nearest(name, known.iter().copied()) {
                 Some(n) => error.help(format!("did you mean '{n}'?")),
-                None => error.help(format!("tables have {}", NAMES.join(", "))),
+                None => error.help(format!("tables have {}", known.join(", "))),
             });
         }
     }

@@ -124,6 +124,19 @@ fn declarations() -> Vec<Mistake> {
             "'tidegate.sink-id'",
         ),
         m(kafka("a INT", ", 'tidegate.on-error' = 'panic'"), (3, 60), "not one of stop", ""),
+        m(kafka("a INT", ", 'tidegate.fence' = 'table'"), (3, 60), "not one of topic, group", ""),
+        m(
+            kafka("a INT", ", 'tidegate.fense' = 'group'"),
+            (3, 60),
+            "unknown option 'tidegate.fense'",
+            "'tidegate.fence'",
+        ),
+        m(
+            "CREATE TABLE t (a INT) WITH ('connector'='print','tidegate.fence'='group')",
+            (1, 50),
+            "unknown option 'tidegate.fence'",
+            "tidegate.sink-id",
+        ),
         m(
             "CREATE TABLE t (a INT) WITH ('connector'='kafka','topic'='t','format'='json')",
             (1, 14),

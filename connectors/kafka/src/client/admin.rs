@@ -8,6 +8,7 @@ use rdkafka::admin::{AdminClient, AdminOptions, ConfigEntry, NewTopic, ResourceS
 use rdkafka::config::FromClientConfigAndContext;
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::RDKafkaErrorCode as Code;
+use rdkafka::metadata::MetadataBroker;
 use tidegate_core::options::nearest;
 use tidegate_core::{Error, Result};
 
@@ -75,20 +76,13 @@ impl Connection {
         all.first().copied().ok_or_else(|| Error::internal("an answer without offsets"))
     }
 
-    /// The first and the last offset of a partition. Blocks.
+    /// The first and the last offset of a partition. Blocks. Two requests: librdkafka takes a partition once
+    /// in each.
     ///
     /// # Errors
     /// As for [`Connection::offsets`].
     pub fn range(&self, topic: &str, partition: i32, view: View) -> Result<(i64, i64)> {
         Ok((self.offset(topic, partition, OffsetAt::Start, view)?, self.offset(topic, partition, OffsetAt::End, view)?))
-    }
-
-    /// The next offset of a group for a partition, if it has one. Blocks.
-    ///
-    /// # Errors
-    /// No answer, or a group that must not be looked at.
-    pub fn group_offset(&self, group: &str, topic: &str, partition: i32) -> Result<Option<i64>> {
-        groups::offset(&self.client, group, topic, partition, self.settings.patience)
     }
 
     /// Sets next offsets of a group. Blocks until the broker has them.
@@ -170,6 +164,22 @@ impl Connection {
         let entries = answer.ok().and_then(|mut all| all.pop()).and_then(std::result::Result::ok);
         let entry = |e: ConfigEntry| e.value.map(|value| (e.name, value));
         entries.map(|c| c.entries.into_iter().filter_map(entry).collect()).unwrap_or_default()
+    }
+
+    /// How long a group's offsets are kept after the last commit; `None` where the cluster does not let us
+    /// know.
+    pub async fn offsets_retention(&self) -> Option<Duration> {
+        let broker = self.aside(|c| Ok(c.any_broker())).await.ok().flatten()?;
+        let answer = self.admin().ok()?.describe_configs([&ResourceSpecifier::Broker(broker)], &self.options()).await;
+        let config = answer.ok()?.pop()?.ok()?;
+        let entry = config.get("offsets.retention.minutes")?;
+        let minutes: u64 = entry.value.as_deref()?.parse().ok()?;
+        Some(Duration::from_secs(minutes * 60))
+    }
+
+    fn any_broker(&self) -> Option<i32> {
+        let metadata = self.client.fetch_metadata(None, self.settings.patience).ok()?;
+        metadata.brokers().first().map(MetadataBroker::id)
     }
 
     fn admin(&self) -> Result<AdminClient<Context>> {

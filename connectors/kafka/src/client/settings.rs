@@ -102,12 +102,17 @@ impl Settings {
         self.create(&config)
     }
 
-    /// A consumer that reads committed records only, whatever the user said.
+    /// A consumer that reads committed records only, whatever the user said. It never joins `group`, but may
+    /// ask for its offsets: librdkafka looks for a group's coordinator again through the client's own group,
+    /// and crashes where there is none.
     ///
     /// # Errors
     /// As for [`Settings::reader`].
-    pub fn committed_reader(&self) -> Result<BaseConsumer<Context>> {
+    pub fn committed_reader(&self, group: Option<&str>) -> Result<BaseConsumer<Context>> {
         let mut config = self.consumer_config();
+        if let Some(group) = group {
+            config.set("group.id", group);
+        }
         config.set("isolation.level", "read_committed").set("fetch.wait.max.ms", "50");
         config.set("fetch.error.backoff.ms", "50").set("queued.max.messages.kbytes", "4096");
         self.create(&config)
@@ -170,6 +175,12 @@ impl Settings {
         config
     }
 
+    /// How long what a client has heard of a topic is good: librdkafka keeps it for three times as long.
+    pub fn knowledge_lasts(&self) -> Duration {
+        let given = self.get("topic.metadata.refresh.interval.ms").and_then(|ms| ms.parse().ok());
+        given.filter(|ms| *ms > 0).map_or(DEFAULT_REFRESH, Duration::from_millis)
+    }
+
     /// How long a transaction may be open before the broker aborts it.
     pub fn transaction_timeout(&self) -> Duration {
         let given = self.get("transaction.timeout.ms").and_then(|ms| ms.parse().ok());
@@ -177,6 +188,8 @@ impl Settings {
     }
 }
 
+/// `topic.metadata.refresh.interval.ms`
+const DEFAULT_REFRESH: Duration = Duration::from_secs(300);
 const DEFAULT_TRANSACTION_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// What only one kind of client may be given: librdkafka warns of the rest.

@@ -2,9 +2,6 @@
 //! `partition`, `offset`, in any case; a sink `messageKey` and `message`. Key and value are bytes as
 //! they are; everything else is computed from them.
 
-#[cfg(feature = "client")]
-use std::sync::Arc;
-
 use async_trait::async_trait;
 use serde::Deserialize;
 use tidegate_core::options::{CheckedOptions, OptionKind, OptionSpec, nearest};
@@ -12,9 +9,8 @@ use tidegate_core::registry::{Connector, Descriptor};
 use tidegate_core::split::{GroupFallback, StartMode};
 use tidegate_core::table::{ColumnKind, Resource, SinkChanges, TableBinding, TableSpec};
 use tidegate_core::{Dialect, Error, Result};
-#[cfg(feature = "client")]
-use tidegate_core::{sink::OpenSink, source::Source, table::BoundTable};
 
+use super::fence::{self, FENCE};
 use super::flink::raw;
 use super::offsets;
 use crate::properties;
@@ -43,6 +39,7 @@ const OWN: &[OptionSpec] = &[
     opt("timeZone", Text, "The zone of times in this table.").default("Asia/Shanghai"),
     opt("parallelism", Integer, "Most tasks."),
     opt("commitIntervalMs", Ignored, "positions are told to the group after each epoch"),
+    FENCE,
     // Last: it takes every other name. `properties` knows them, and the nearest to an unknown one.
     opt("*", Text, "Any property of the Kafka client, by its own name."),
 ];
@@ -133,16 +130,6 @@ impl Connector for Blink {
         Ok(table)
     }
 
-    #[cfg(feature = "client")]
-    async fn open_source(&self, table: &BoundTable) -> Result<Arc<dyn Source>> {
-        crate::open::source(table)
-    }
-
-    #[cfg(feature = "client")]
-    async fn open_sink(&self, table: &BoundTable) -> Result<OpenSink> {
-        crate::open::sink(table).await
-    }
-
     fn bind(&self, table: &TableSpec, options: &CheckedOptions) -> Result<TableBinding> {
         let typed: BlinkOptions = options.typed()?;
         let client = properties::read(table, options)?;
@@ -164,6 +151,7 @@ impl Connector for Blink {
         binding.time_zone.clone_from(&typed.time_zone);
         binding.parallelism = typed.parallelism;
         binding.notes = client.notes;
+        fence::apply(&mut binding, options);
         Ok(binding)
     }
 }

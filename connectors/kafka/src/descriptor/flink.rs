@@ -1,7 +1,5 @@
 //! Flink's `kafka`.
 
-#[cfg(feature = "client")]
-use std::sync::Arc;
 use std::sync::LazyLock;
 
 use async_trait::async_trait;
@@ -12,9 +10,8 @@ use tidegate_core::registry::{Connector, Descriptor};
 use tidegate_core::split::{Bound, GroupFallback, StartMode};
 use tidegate_core::table::{Format, Partitioner, Resource, SinkChanges, TableBinding, TableSpec};
 use tidegate_core::{Dialect, Error, Result};
-#[cfg(feature = "client")]
-use tidegate_core::{sink::OpenSink, source::Source, table::BoundTable};
 
+use super::fence::{self, FENCE};
 use super::{metadata, offsets};
 use crate::properties;
 
@@ -65,6 +62,7 @@ const OWN: &[OptionSpec] = &[
     opt("sink.partitioner", Text, "default, fixed or round-robin.").default("default"),
     GUARANTEE,
     TRANSACTION_PREFIX,
+    FENCE,
     opt("sink.transaction-naming-strategy", Ignored, "transactions are named by job, sink and lane"),
     SINK_PARALLELISM,
 ];
@@ -130,16 +128,6 @@ impl Connector for Flink {
         metadata::declare(table)
     }
 
-    #[cfg(feature = "client")]
-    async fn open_source(&self, table: &BoundTable) -> Result<Arc<dyn Source>> {
-        crate::open::source(table)
-    }
-
-    #[cfg(feature = "client")]
-    async fn open_sink(&self, table: &BoundTable) -> Result<OpenSink> {
-        crate::open::sink(table).await
-    }
-
     fn bind(&self, table: &TableSpec, options: &CheckedOptions) -> Result<TableBinding> {
         let typed: FlinkOptions = options.typed()?;
         let client = properties::read(table, options)?;
@@ -160,6 +148,7 @@ impl Connector for Flink {
         binding.partitioner = typed.partitioner()?;
         binding.parallelism = typed.sink_parallelism.or(typed.scan_parallelism);
         binding.notes = client.notes;
+        fence::apply(&mut binding, options);
         Ok(binding)
     }
 }

@@ -176,3 +176,22 @@ fn uflink_reads_and_writes_json() {
     let pattern = Resource::Log { topics: vec![], pattern: Some("a,b".into()) };
     assert_eq!(uflink(&[("topicIsPattern", "true")]).unwrap().resource, pattern);
 }
+
+/// The option is the same in all dialects; without transactions there is no fence to keep.
+#[test]
+fn a_fence_in_a_group_has_a_limit() {
+    let limit = |more: Pairs<'_>| flink(more).map(|b| (b.limit, b.notes));
+    let fence = |place: &'static str| ("tidegate.fence", place);
+    assert_eq!(limit(&[fence("topic")]).unwrap(), (None, vec![]));
+    let (said, notes) = limit(&[fence("group")]).unwrap();
+    assert!(said.is_some_and(|s| s.contains("offsets.retention.minutes")) && notes.is_empty());
+    let (said, notes) = limit(&[fence("group"), ("sink.delivery-guarantee", "at-least-once")]).unwrap();
+    assert!(said.is_none() && notes[0].contains("has no effect"), "{notes:?}");
+    assert!(limit(&[fence("table")]).is_err());
+    let blink = [("topic", "t"), ("bootstrap.servers", "k:1"), fence("group")];
+    let bound = bind_table(Dialect::Blink, "kafka011", &[("message", SqlType::BYTES)], &[], &blink).unwrap();
+    assert!(bound.binding.limit.is_some());
+    let uflink = [("topic", "t"), ("bootstrapServers", "k:1"), fence("group")];
+    let bound = bind_table(Dialect::UFlink, "kafka11", &[("a", SqlType::Int)], &[], &uflink).unwrap();
+    assert!(bound.binding.limit.is_some());
+}

@@ -3,9 +3,6 @@
 //! Differences from DTStack: the written key is a JSON object of `partitionKeys` (DTStack joins the
 //! values), and the partition is chosen by murmur2 of it, as Kafka's own client does.
 
-#[cfg(feature = "client")]
-use std::sync::Arc;
-
 use async_trait::async_trait;
 use serde::Deserialize;
 use tidegate_core::options::{CheckedOptions, OptionKind, OptionSpec, nearest};
@@ -13,9 +10,8 @@ use tidegate_core::registry::{Connector, Descriptor};
 use tidegate_core::split::{Bound, StartMode};
 use tidegate_core::table::{CsvFormat, Format, JsonFormat, Resource, SinkChanges, TableBinding, TableSpec};
 use tidegate_core::{Dialect, Error, Result};
-#[cfg(feature = "client")]
-use tidegate_core::{sink::OpenSink, source::Source, table::BoundTable};
 
+use super::fence::{self, FENCE};
 use super::offsets;
 use crate::properties;
 
@@ -48,6 +44,7 @@ const OWN: &[OptionSpec] = &[
     opt("updateMode", OneOf(&["append", "upsert"]), "append: newest values; upsert: every change with a retract flag.")
         .default("append"),
     opt("zookeeperQuorum", Ignored, "brokers are found by bootstrapServers"),
+    FENCE,
     opt("kafka.*", Text, "Any property of a Kafka client, see docs/kafka-properties.md."),
 ];
 
@@ -99,16 +96,6 @@ impl Connector for UFlink {
         IT
     }
 
-    #[cfg(feature = "client")]
-    async fn open_source(&self, table: &BoundTable) -> Result<Arc<dyn Source>> {
-        crate::open::source(table)
-    }
-
-    #[cfg(feature = "client")]
-    async fn open_sink(&self, table: &BoundTable) -> Result<OpenSink> {
-        crate::open::sink(table).await
-    }
-
     fn bind(&self, table: &TableSpec, options: &CheckedOptions) -> Result<TableBinding> {
         let typed: UFlinkOptions = options.typed()?;
         let client = properties::read(table, options)?;
@@ -130,6 +117,7 @@ impl Connector for UFlink {
         binding.time_zone.clone_from(&typed.timezone);
         binding.parallelism = typed.parallelism;
         binding.notes = client.notes;
+        fence::apply(&mut binding, options);
         if client.offset_reset.is_some() {
             binding
                 .notes

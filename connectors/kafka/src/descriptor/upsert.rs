@@ -1,7 +1,5 @@
 //! Flink's `upsert-kafka`: the newest value of each key; a NULL value deletes.
 
-#[cfg(feature = "client")]
-use std::sync::Arc;
 use std::sync::LazyLock;
 
 use async_trait::async_trait;
@@ -12,9 +10,8 @@ use tidegate_core::registry::{Connector, Descriptor};
 use tidegate_core::split::{Bound, StartMode};
 use tidegate_core::table::{Format, Resource, SinkChanges, SourceChanges, TableBinding, TableSpec};
 use tidegate_core::{Dialect, Error, Result};
-#[cfg(feature = "client")]
-use tidegate_core::{sink::OpenSink, source::Source, table::BoundTable};
 
+use super::fence::{self, FENCE};
 use super::flink::{
     GROUP, GUARANTEE, PROPERTIES, SCAN_PARALLELISM, SERVERS, SINK_PARALLELISM, TRANSACTION_PREFIX, apply,
     is_exactly_once,
@@ -43,6 +40,7 @@ const OWN: &[OptionSpec] = &[
     opt("sink.buffer-flush.interval", OptionKind::Duration, "Accepted; the epoch is the interval.").default("0"),
     GUARANTEE,
     TRANSACTION_PREFIX,
+    FENCE,
 ];
 
 #[derive(Debug, Deserialize)]
@@ -72,16 +70,6 @@ impl Connector for Upsert {
 
     fn declare(&self, table: TableSpec) -> Result<TableSpec> {
         metadata::declare(table)
-    }
-
-    #[cfg(feature = "client")]
-    async fn open_source(&self, table: &BoundTable) -> Result<Arc<dyn Source>> {
-        crate::open::source(table)
-    }
-
-    #[cfg(feature = "client")]
-    async fn open_sink(&self, table: &BoundTable) -> Result<OpenSink> {
-        crate::open::sink(table).await
     }
 
     fn bind(&self, table: &TableSpec, options: &CheckedOptions) -> Result<TableBinding> {
@@ -118,6 +106,7 @@ impl Connector for Upsert {
         binding.exactly_once = is_exactly_once(options);
         binding.parallelism = typed.sink_parallelism.or(typed.scan_parallelism);
         binding.notes = client.notes;
+        fence::apply(&mut binding, options);
         Ok(binding)
     }
 }

@@ -1,41 +1,92 @@
 //! Offsets of a group, read and set without being a member.
 //!
 //! A consumer of the group could do the same, but hears only by the way that the broker refuses the
-//! group, and waits for the group's coordinator even when it is closed.
+//! group. Reading needs a client that has the group's name as its own `group.id` all the same: the answer
+//! that another broker coordinates the group crashes librdkafka 2.12 in any other client (it asks
+//! `rk_cgrp`, which is NULL, for the new one).
 
+use std::os::raw::{c_int, c_void};
 use std::time::{Duration, Instant};
 
 use rdkafka::bindings as c;
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::RDKafkaErrorCode as Code;
+use rdkafka::producer::{BaseProducer, Producer};
 use rdkafka::{Offset, TopicPartitionList};
 use tidegate_core::{Result, Retry};
 
 use super::ask::ask;
-use super::c_name;
+use super::{c_name, text as text_of};
 use crate::client::Context;
 use crate::error;
 
-/// The next offset of a partition, if the group has one; waits for open transactions that set it.
+/// An offset of a group, with the text that was committed beside it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Committed {
+    /// The offset.
+    pub offset: i64,
+    /// The text; empty where none was given.
+    pub metadata: Vec<u8>,
+}
+
+/// What a group has for a partition.
+pub enum Found {
+    /// Nothing, or no longer.
+    Nothing,
+    /// This.
+    Offset(Committed),
+    /// A transaction that sets it is open, or is just being settled.
+    Pending,
+}
+
+/// A partition: topic and number.
+type At<'a> = (&'a str, i32);
+
+/// The next offset of a partition, if the group has one; waits a little for open transactions that set it.
 ///
 /// # Errors
 /// No answer within `patience`; a group that must not be looked at.
-pub fn offset(
-    client: &BaseConsumer<Context>,
-    group: &str,
-    topic: &str,
-    partition: i32,
-    patience: Duration,
-) -> Result<Option<i64>> {
-    patiently(patience, |left| offset_once(client, group, (topic, partition), left))
+pub fn offset(client: &BaseConsumer<Context>, group: &str, at: At<'_>, patience: Duration) -> Result<Option<i64>> {
+    patiently(patience, |left| match find(client, (group, at), true, left)? {
+        Found::Nothing => Ok(None),
+        Found::Offset(committed) => Ok(Some(committed.offset)),
+        Found::Pending => {
+            let code = Code::UnstableOffsetCommit;
+            Err(error::of_code(code, &format!("offsets of group '{group}'")))
+        }
+    })
 }
 
-fn offset_once(
+/// What the group has, unless a transaction may change it.
+///
+/// # Errors
+/// As for [`offset`].
+pub fn stable(client: &BaseConsumer<Context>, group: &str, at: At<'_>, patience: Duration) -> Result<Found> {
+    patiently(patience, |left| find(client, (group, at), true, left))
+}
+
+/// What the group had before the transactions that are open.
+///
+/// # Errors
+/// As for [`offset`].
+pub fn unstable(
     client: &BaseConsumer<Context>,
     group: &str,
-    (topic, partition): (&str, i32),
+    at: At<'_>,
     patience: Duration,
-) -> Result<Option<i64>> {
+) -> Result<Option<Committed>> {
+    patiently(patience, |left| match find(client, (group, at), false, left)? {
+        Found::Offset(committed) => Ok(Some(committed)),
+        Found::Nothing | Found::Pending => Ok(None),
+    })
+}
+
+fn find(
+    client: &BaseConsumer<Context>,
+    (group, (topic, partition)): (&str, At<'_>),
+    stable: bool,
+    patience: Duration,
+) -> Result<Found> {
     let doing = format!("offsets of group '{group}'");
     let name = c_name(group)?;
     let mut asked = TopicPartitionList::new();
@@ -46,7 +97,7 @@ fn offset_once(
     unsafe {
         let mut request = c::rd_kafka_ListConsumerGroupOffsets_new(name.as_ptr(), asked.ptr());
         let answer = ask(client, (op, &doing), patience, |options, queue| {
-            c::rd_kafka_AdminOptions_set_require_stable_offsets(options, 1);
+            c::rd_kafka_AdminOptions_set_require_stable_offsets(options, i32::from(stable));
             c::rd_kafka_ListConsumerGroupOffsets(client.client().native_ptr(), &mut request, 1, options, queue);
         });
         c::rd_kafka_ListConsumerGroupOffsets_destroy(request);
@@ -54,8 +105,62 @@ fn offset_once(
         let mut count = 0;
         let result = c::rd_kafka_event_ListConsumerGroupOffsets_result(answer.0);
         let groups = c::rd_kafka_ListConsumerGroupOffsets_result_groups(result, &mut count);
-        let found = partitions(groups, count).map_err(|code| error::of_code(code, &doing))?;
-        Ok(found.into_iter().next().filter(|offset| *offset >= 0))
+        match partitions(groups, count) {
+            Ok(found) => Ok(found.into_iter().next().filter(|c| c.offset >= 0).map_or(Found::Nothing, Found::Offset)),
+            Err(Code::UnstableOffsetCommit) => Ok(Found::Pending),
+            Err(code) => Err(error::of_code(code, &doing)),
+        }
+    }
+}
+
+/// Why an offset could not be added to a transaction.
+pub struct NotAdded {
+    /// The reason.
+    pub code: Code,
+    /// In words.
+    pub reason: String,
+    /// The producer is lost.
+    pub fatal: bool,
+}
+
+/// Adds an offset to the producer's open transaction; the broker has it when it returns.
+///
+/// The rdkafka crate has this call, but only for the group of a consumer, and making one would look for
+/// the group's coordinator and wait for it even when it is closed.
+///
+/// # Errors
+/// The transaction has to be aborted, or the producer given up.
+pub fn commit_in_transaction(
+    producer: &BaseProducer<Context>,
+    group: &str,
+    (topic, partition): At<'_>,
+    committed: &Committed,
+    patience: Duration,
+) -> Result<(), NotAdded> {
+    let refused = |code, reason: String| NotAdded { code, reason, fatal: false };
+    let name = c_name(group).map_err(|e| refused(Code::InvalidGroupId, e.to_string()))?;
+    let mut list = TopicPartitionList::new();
+    let text = std::str::from_utf8(&committed.metadata).map_err(|e| refused(Code::Fail, e.to_string()))?;
+    let mut entry = list.add_partition(topic, partition);
+    entry.set_offset(Offset::Offset(committed.offset)).map_err(|e| refused(Code::Fail, e.to_string()))?;
+    entry.set_metadata(text);
+    let ms = c_int::try_from(patience.as_millis()).unwrap_or(c_int::MAX);
+    // SAFETY: the producer is live while borrowed; name and list live to the end of the function; what is
+    // made here is destroyed here.
+    unsafe {
+        let member = c::rd_kafka_consumer_group_metadata_new(name.as_ptr());
+        let failed = c::rd_kafka_send_offsets_to_transaction(producer.client().native_ptr(), list.ptr(), member, ms);
+        c::rd_kafka_consumer_group_metadata_destroy(member);
+        if failed.is_null() {
+            return Ok(());
+        }
+        let not_added = NotAdded {
+            code: c::rd_kafka_error_code(failed).into(),
+            reason: text_of(c::rd_kafka_error_string(failed)),
+            fatal: c::rd_kafka_error_is_fatal(failed) != 0,
+        };
+        c::rd_kafka_error_destroy(failed);
+        Err(not_added)
     }
 }
 
@@ -123,7 +228,7 @@ fn patiently<T>(patience: Duration, once: impl Fn(Duration) -> Result<T>) -> Res
 ///
 /// # Safety
 /// `groups` are `count` live results.
-unsafe fn partitions(groups: *mut *const c::rd_kafka_group_result_t, count: usize) -> Result<Vec<i64>, Code> {
+unsafe fn partitions(groups: *mut *const c::rd_kafka_group_result_t, count: usize) -> Result<Vec<Committed>, Code> {
     if groups.is_null() || count == 0 {
         return Ok(Vec::new());
     }
@@ -141,10 +246,20 @@ unsafe fn partitions(groups: *mut *const c::rd_kafka_group_result_t, count: usiz
         let element = |i: usize| {
             let element = *(*list).elems.add(i);
             match Code::from(element.err) {
-                Code::NoError => Ok(element.offset),
+                Code::NoError => Ok(Committed {
+                    offset: element.offset,
+                    metadata: bytes(element.metadata, element.metadata_size).to_vec(),
+                }),
                 code => Err(code),
             }
         };
         (0..usize::try_from((*list).cnt).unwrap_or(0)).map(element).collect()
     }
+}
+
+/// # Safety
+/// `at` is NULL or valid for `length` bytes.
+unsafe fn bytes<'a>(at: *const c_void, length: usize) -> &'a [u8] {
+    // SAFETY: the caller's obligation.
+    if at.is_null() { &[] } else { unsafe { std::slice::from_raw_parts(at.cast(), length) } }
 }

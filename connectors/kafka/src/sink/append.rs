@@ -6,19 +6,19 @@ use std::time::Instant;
 
 use async_trait::async_trait;
 use parking_lot::Mutex;
-use rdkafka::producer::{BaseProducer, Producer};
+use rdkafka::producer::Producer;
 use tidegate_core::sink::{Scope, Sink};
 use tidegate_core::{ChangeBatch, Error, Result};
 
 use super::Target;
+use super::producer::TopicProducer;
 use super::transaction::{Stop, produce};
-use crate::client::Context;
 use crate::error;
 
 /// Writes to a topic at least once.
 pub(super) struct AppendSink {
     target: Arc<Target>,
-    producer: Arc<Mutex<Option<BaseProducer<Context>>>>,
+    producer: Arc<Mutex<Option<TopicProducer>>>,
 }
 
 impl AppendSink {
@@ -37,14 +37,14 @@ impl Sink for AppendSink {
                 let (settings, mut slot) = (&target.connection.settings, slot.lock());
                 let mut producer = match slot.take() {
                     Some(producer) => producer,
-                    None => settings.producer(None, target.largest)?,
+                    None => TopicProducer::new(settings.producer(None, target.largest)?, &target)?,
                 };
                 // After an error it is dropped, and with it all that points at the rows.
                 if let Err(e) = write(&target, &producer, &rows) {
-                    if !error::wants_plain(&producer) {
+                    if !error::wants_plain(producer.get()) {
                         return Err(e);
                     }
-                    producer = settings.plain_producer(target.largest)?;
+                    producer = TopicProducer::new(settings.plain_producer(target.largest)?, &target)?;
                     write(&target, &producer, &rows)?;
                 }
                 *slot = Some(producer);
@@ -54,16 +54,17 @@ impl Sink for AppendSink {
     }
 }
 
-fn write(target: &Target, producer: &BaseProducer<Context>, rows: &[ChangeBatch]) -> Result<()> {
+fn write(target: &Target, known: &TopicProducer, rows: &[ChangeBatch]) -> Result<()> {
     let doing = format!("writing to topic '{}'", target.topic.name);
+    let producer = known.get();
     let told = producer.client().context().told();
     told.take_undelivered();
     let until = Instant::now() + target.connection.settings.patience;
     // SAFETY: everything is delivered when this returns well, and otherwise the caller drops the producer
     // before the rows.
     #[allow(unsafe_code, reason = "values are not copied; see native::produce")]
-    let produced = unsafe { produce(producer, target, rows, until) };
-    produced.map_err(|stop| match stop {
+    let produce = || unsafe { produce(producer, target, rows, until) };
+    known.know(target, until).and_then(|()| produce()).map_err(|stop| match stop {
         Stop::Bad(e) => e,
         Stop::Slow(why) | Stop::Later(why) => {
             told.refusal().unwrap_or_else(|| Error::external(format!("{doing}: {why}")))

@@ -16,10 +16,9 @@ use tidegate_core::sink::{ApplyUnit, CommitOutcome, Fence, Id, Scope};
 use tidegate_core::{Error, Result};
 
 use super::Target;
-use super::fence::{self, Settle};
-use super::names::Names;
+use super::fence::{self, Place, Settle};
 use super::rows::bytes_of;
-use super::transaction::{FenceRecord, Sent, Transactions};
+use super::transaction::{Sent, Transactions};
 use crate::client::Context;
 use crate::native::admin::Described;
 
@@ -39,12 +38,12 @@ pub(super) struct Lane {
 /// A lane that this process has claimed.
 struct Owned {
     incarnation: Id,
-    fence_topic: Described,
+    place: Place,
     /// `None`: what became of the last transaction is not known.
     producer: Option<Transactions>,
     /// The producer was shut out by another one.
     fenced: bool,
-    /// As it stands in the topic, unless in doubt.
+    /// As it stands there, unless in doubt.
     fence: Fence,
     looked: Instant,
 }
@@ -70,7 +69,7 @@ impl Lane {
         }
         let reading = self.reading(Settle::Fully)?;
         let Some(owned) = &mut self.owned else { return Ok(reading.fence) };
-        if reading.topic.as_ref().is_none_or(|t| t.id != owned.fence_topic.id) {
+        if !owned.place.is(reading.place.as_ref()) {
             // Deleted, or deleted and made again: what stands in a new one proves nothing.
             return Ok(None);
         }
@@ -97,18 +96,18 @@ impl Lane {
     }
 
     /// Takes the lane over.
-    pub(super) fn claim(&mut self, asked: &Fence, fence_topic: &Described) -> Result<Option<Fence>> {
+    pub(super) fn claim(&mut self, asked: &Fence, place: &Place) -> Result<Option<Fence>> {
         self.owned = None;
         let producer = self.transactions()?;
         let before = self.reading(Settle::Fully)?.fence;
         let fence = claimed(before.as_ref(), asked);
-        let producer = match self.write_fence(producer, fence_topic, Some(&fence))? {
+        let producer = match self.write_fence(producer, place, Some(&fence))? {
             (Sent::Committed, producer) => producer,
             (other, _) => return Err(not_written(other)),
         };
         self.owned = Some(Owned {
             incarnation: asked.incarnation.clone(),
-            fence_topic: fence_topic.clone(),
+            place: place.clone(),
             producer,
             fenced: false,
             fence,
@@ -126,14 +125,14 @@ impl Lane {
         }
         let producer = self.transactions().map_err(again)?;
         let reading = self.reading(Settle::Fully).map_err(again)?;
-        let (Some(fence), Some(fence_topic)) = (reading.fence, reading.topic) else {
+        let (Some(fence), Some(place)) = (reading.fence, reading.place) else {
             return Err(CommitOutcome::Lost(format!("the fence of {} is gone, or was never claimed", self.scope)));
         };
         if fence.incarnation != *incarnation {
             return Err(CommitOutcome::Replaced(fence));
         }
         let (incarnation, looked) = (incarnation.clone(), Instant::now());
-        self.owned = Some(Owned { incarnation, fence_topic, producer: Some(producer), fenced: false, fence, looked });
+        self.owned = Some(Owned { incarnation, place, producer: Some(producer), fenced: false, fence, looked });
         Ok(())
     }
 
@@ -155,24 +154,18 @@ impl Lane {
         {
             return outcome;
         }
-        let prepared = fence::encode(&unit.fence).and_then(|f| Ok((f, bytes_of(&unit.rows)?)));
-        let (value, bytes) = match prepared {
+        let note = owned.place.note(&self.target, &self.scope, Some(&unit.fence));
+        let prepared = note.and_then(|note| Ok((note, bytes_of(&unit.rows)?)));
+        let (note, bytes) = match prepared {
             Ok(prepared) => prepared,
             Err(e) => return CommitOutcome::Lost(e.to_string()),
-        };
-        let key = Names::fence_key(&self.scope);
-        let record = FenceRecord {
-            topic: &owned.fence_topic.name,
-            lane: self.scope.lane as i32,
-            key: key.as_bytes(),
-            value: Some(&value),
         };
         let Some(producer) = owned.producer.take() else {
             return CommitOutcome::Unknown("the transaction before is in doubt".to_owned());
         };
         let started = Instant::now();
         let deadline = self.target.pace.lock().deadline();
-        let (sent, producer) = producer.send(&self.target, &unit.rows, &record, deadline);
+        let (sent, producer) = producer.send(&self.target, &unit.rows, &note, deadline);
         owned.producer = producer;
         self.outcome(sent, unit, bytes, started.elapsed())
     }
@@ -214,32 +207,54 @@ impl Lane {
         if owned.looked.elapsed() < LOOK {
             return None;
         }
-        let names = [self.target.topic.name.clone(), owned.fence_topic.name.clone()];
+        let watched = [Some(&self.target.topic), owned.place.topic()];
+        let names: Vec<String> = watched.into_iter().flatten().map(|t| t.name.clone()).collect();
         // No answer says nothing: the transaction itself will fail.
         let found = self.target.connection.describe(&names).ok()?;
         owned.looked = Instant::now();
         let same = |found: &Option<Described>, was: &Described| found.as_ref().is_some_and(|f| f.id == was.id);
-        let [topic, fence_topic] = found.as_slice() else { return None };
+        let (topic, fence_topic) = found.split_first()?;
         if !same(topic, &self.target.topic) {
             let what = if topic.is_none() { "was deleted" } else { "was deleted and made anew" };
             return Some(CommitOutcome::Lost(format!("topic '{}' {what}", self.target.topic.name)));
         }
-        if !same(fence_topic, &owned.fence_topic) {
+        let was = owned.place.topic()?;
+        if !fence_topic.first().is_some_and(|found| same(found, was)) {
+            let what = format!("topic '{}' was deleted", was.name);
             owned.producer = None;
-            return Some(CommitOutcome::Unknown(format!("topic '{}' was deleted", owned.fence_topic.name)));
+            return Some(CommitOutcome::Unknown(what));
         }
         None
+    }
+
+    /// Writes the fence again as it stands, for a place that forgets. Whether there is no more to do for
+    /// now: a lane that is not ours is left alone, and so is a fence that is gone.
+    pub(super) fn refresh(&mut self) -> Result<bool> {
+        let Some(owned) = &self.owned else { return Ok(true) };
+        let own = owned.incarnation.clone();
+        if owned.producer.is_none() && self.read()?.is_none_or(|fence| fence.incarnation != own) {
+            return Ok(true);
+        }
+        let Some(owned) = &mut self.owned else { return Ok(true) };
+        let (place, fence) = (owned.place.clone(), owned.fence.clone());
+        let Some(producer) = owned.producer.take() else { return Ok(false) };
+        let (sent, producer) = self.write_fence(producer, &place, Some(&fence))?;
+        if let Some(owned) = &mut self.owned {
+            owned.producer = producer;
+            owned.fenced = matches!(sent, Sent::Unclear { fenced: true, .. });
+        }
+        Ok(matches!(sent, Sent::Committed))
     }
 
     /// Makes the lane's fence be forgotten.
     pub(super) fn retire(&mut self) -> Result<()> {
         let owned = self.owned.take();
-        let Some(topic) = self.reading(Settle::Briefly)?.topic else { return Ok(()) };
+        let Some(place) = self.reading(Settle::Briefly)?.place else { return Ok(()) };
         let producer = match owned.and_then(|o| o.producer) {
             Some(producer) => producer,
             None => self.transactions()?,
         };
-        match self.write_fence(producer, &topic, None)? {
+        match self.write_fence(producer, &place, None)? {
             (Sent::Committed, _) => Ok(()),
             (other, _) => Err(not_written(other)),
         }
@@ -248,14 +263,11 @@ impl Lane {
     fn write_fence(
         &self,
         producer: Transactions,
-        topic: &Described,
+        place: &Place,
         fence: Option<&Fence>,
     ) -> Result<(Sent, Option<Transactions>)> {
-        let value = fence.map(fence::encode).transpose()?;
-        let key = Names::fence_key(&self.scope);
-        let lane = self.scope.lane as i32;
-        let record = FenceRecord { topic: &topic.name, lane, key: key.as_bytes(), value: value.as_deref() };
-        Ok(producer.send(&self.target, &[], &record, self.target.connection.settings.patience))
+        let note = place.note(&self.target, &self.scope, fence)?;
+        Ok(producer.send(&self.target, &[], &note, self.target.connection.settings.patience))
     }
 
     fn transactions(&self) -> Result<Transactions> {
@@ -265,7 +277,7 @@ impl Lane {
     fn reading(&mut self, settle: Settle) -> Result<fence::Reading> {
         let reader = match &self.reader {
             Some(reader) => reader.clone(),
-            None => self.reader.insert(Arc::new(self.target.connection.settings.committed_reader()?)).clone(),
+            None => self.reader.insert(Arc::new(fence::reader(&self.target, &self.scope)?)).clone(),
         };
         fence::read(&self.target, &reader, &self.scope, settle)
     }
@@ -275,7 +287,7 @@ fn not_written(sent: Sent) -> Error {
     match sent {
         Sent::Never(e) => e,
         Sent::Again { why, .. } | Sent::Unclear { why, .. } => Error::external(format!("writing the fence: {why}")),
-        Sent::Refused(rows) => Error::user(format!("the fence topic refuses the fence: {rows:?}")),
+        Sent::Refused(rows) => Error::user(format!("the fence is refused: {rows:?}")),
         Sent::Committed => Error::internal("a fence that was written"),
     }
 }

@@ -1,22 +1,27 @@
 //! A topic as a fenced sink: rows and fence travel in one transaction.
 //!
-//! - [`names`]: what fence topics and transactional ids are called.
-//! - [`fence`]: fence records, and reading the newest one.
+//! - [`names`]: what fences and transactional ids are called.
+//! - [`fence`]: the two places for a fence, a topic or a group; reading the newest one.
 //! - [`lane`]: one lane: who owns it, what is in doubt, when its producer is made anew.
+//! - [`producer`]: a producer that knows its topic.
 //! - [`transaction`]: one unit as one transaction, and what became of it.
 //! - [`pace`]: units so large that a transaction never outlasts its time-out. Pure.
+//! - [`refresh`]: fences in a group are written again before they expire.
 //! - [`append`]: the same rows at least once, without transactions.
 //!
 //! **Why a fence topic a sink** and not one a job: a reader of committed records sees a partition up to
 //! its first open transaction. In a shared topic another sink's transaction would hide this lane's
 //! newest fence, and a lane in doubt would go on from an older one. Here only one transactional id
-//! ever writes to a lane's partition, and once it has been initialised nothing there is open.
+//! ever writes to a lane's partition, and once it has been initialised nothing there is open. A group
+//! has no such trouble: what is open is known for each of its partitions.
 
 mod append;
 mod fence;
 mod lane;
 mod names;
 mod pace;
+mod producer;
+mod refresh;
 mod rows;
 mod transaction;
 
@@ -32,6 +37,7 @@ use tidegate_core::table::{BoundTable, Resource};
 use tidegate_core::{Error, Result, Retry};
 
 use self::append::AppendSink;
+use self::fence::Keeping;
 use self::lane::Lane;
 pub(crate) use self::names::FENCE_PREFIX;
 use self::names::Names;
@@ -47,14 +53,23 @@ pub(crate) struct Target {
     /// The largest message it takes, where that is known.
     pub(crate) largest: Option<usize>,
     pub(crate) names: Names,
+    pub(crate) keeping: Keeping,
     pub(crate) pace: Mutex<Pace>,
+}
+
+/// What the options of a table say about a sink.
+pub(crate) struct Options<'a> {
+    /// `sink.transactional-id-prefix`
+    pub(crate) prefix: Option<&'a str>,
+    /// `tidegate.fence` = 'group'
+    pub(crate) group: bool,
 }
 
 /// Opens a table for writing.
 ///
 /// # Errors
 /// More than one topic, a missing topic, properties that cannot be used, a cluster that does not answer.
-pub(crate) async fn open(table: &BoundTable, prefix: Option<&str>) -> Result<OpenSink> {
+pub(crate) async fn open(table: &BoundTable, options: Options<'_>) -> Result<OpenSink> {
     let topic = match &table.binding.resource {
         Resource::Log { topics, pattern: None } if topics.len() == 1 => &topics[0],
         _ => {
@@ -79,9 +94,16 @@ pub(crate) async fn open(table: &BoundTable, prefix: Option<&str>) -> Result<Ope
     let cluster = connection.aside(Connection::cluster).await?;
     let largest = connection.topic_config(&topic.name).await.get("max.message.bytes").and_then(|b| b.parse().ok());
     let pace = Mutex::new(Pace::new(connection.settings.transaction_timeout()));
-    let identity = format!("kafka {cluster} {} {}", topic.name, topic.id);
+    let mut identity = format!("kafka {cluster} {} {}", topic.name, topic.id);
     let input = SinkInput::Messages { partitions: topic.partitions };
-    let target = Arc::new(Target { connection, topic, largest, names: Names::new(prefix), pace });
+    let keeping = if options.group && table.binding.exactly_once {
+        // Whoever changes the option would find an old fence when changing it back: the place counts.
+        identity += " (fence in a group)";
+        Keeping::Group { retention: connection.offsets_retention().await }
+    } else {
+        Keeping::Topic
+    };
+    let target = Arc::new(Target { connection, topic, largest, names: Names::new(options.prefix), keeping, pace });
     let level = if table.binding.exactly_once {
         SinkLevel::Fenced(Box::new(KafkaSink { target, lanes: Mutex::default() }))
     } else {
@@ -99,10 +121,15 @@ struct KafkaSink {
 impl KafkaSink {
     fn lane(&self, scope: &Scope) -> Arc<Mutex<Lane>> {
         let mut lanes = self.lanes.lock();
-        lanes
-            .entry(scope.clone())
-            .or_insert_with(|| Arc::new(Mutex::new(Lane::new(self.target.clone(), scope.clone()))))
-            .clone()
+        if let Some(lane) = lanes.get(scope) {
+            return lane.clone();
+        }
+        let lane = Arc::new(Mutex::new(Lane::new(self.target.clone(), scope.clone())));
+        if let Keeping::Group { retention } = self.target.keeping {
+            refresh::keep(&lane, refresh::interval(retention));
+        }
+        lanes.insert(scope.clone(), lane.clone());
+        lane
     }
 
     /// Runs a blocking call on the lane. One that nobody waits for any more runs to its end, and the
@@ -124,9 +151,9 @@ impl FencedSink for KafkaSink {
     }
 
     async fn claim(&self, scope: &Scope, fence: &Fence) -> Result<Option<Fence>> {
-        let topic = fence::ensure_topic(&self.target, scope).await?;
+        let place = fence::ensure(&self.target, scope).await?;
         let fence = fence.clone();
-        self.with(scope, move |lane| lane.claim(&fence, &topic)).await
+        self.with(scope, move |lane| lane.claim(&fence, &place)).await
     }
 
     async fn apply(&self, unit: &ApplyUnit) -> CommitOutcome {

@@ -1,9 +1,9 @@
-//! What fence topics and transactional ids are called.
+//! What fences and transactional ids are called.
 
 use tidegate_core::message::murmur2;
 use tidegate_core::sink::Scope;
 
-/// Fence topics begin with it; patterns of topics never match them.
+/// Fence topics and groups begin with it; patterns of topics never match them.
 pub(crate) const FENCE_PREFIX: &str = "_tidegate-fence.";
 /// Longest topic name Kafka takes.
 const LONGEST: usize = 249;
@@ -18,9 +18,9 @@ impl Names {
         Names { prefix: prefix.filter(|p| !p.is_empty()).map(str::to_owned) }
     }
 
-    /// The topic of a sink's fences. Another prefix is another fence: an older process under the older
+    /// The topic, or the group, of a sink's fences. Another prefix is another fence: an older process under the older
     /// id could not be shut out by the new one.
-    pub(crate) fn fence_topic(&self, scope: &Scope) -> String {
+    pub(crate) fn fence(&self, scope: &Scope) -> String {
         let prefix = self.prefix.as_ref().map_or_else(String::new, |p| format!("{p}."));
         topic_name(&format!("{FENCE_PREFIX}{prefix}{}.{}", scope.job, scope.sink))
     }
@@ -59,12 +59,12 @@ mod tests {
     #[test]
     fn names_are_valid_and_differ() {
         let names = Names::new(None);
-        assert_eq!(names.fence_topic(&scope("etl", "out")), "_tidegate-fence.etl.out");
-        let (a, b) = (names.fence_topic(&scope("统计", "out")), names.fence_topic(&scope("教学", "out")));
+        assert_eq!(names.fence(&scope("etl", "out")), "_tidegate-fence.etl.out");
+        let (a, b) = (names.fence(&scope("统计", "out")), names.fence(&scope("教学", "out")));
         assert!(a != b && a.is_ascii(), "{a} {b}");
-        assert!(names.fence_topic(&scope(&"x".repeat(300), "out")).len() <= LONGEST);
+        assert!(names.fence(&scope(&"x".repeat(300), "out")).len() <= LONGEST);
         let team = Names::new(Some("team-a"));
-        assert_eq!(team.fence_topic(&scope("etl", "out")), "_tidegate-fence.team-a.etl.out");
+        assert_eq!(team.fence(&scope("etl", "out")), "_tidegate-fence.team-a.etl.out");
         assert_eq!(team.transactional_id(&scope("etl", "out")), "team-a-etl-out-0");
         assert_eq!(names.transactional_id(&scope("etl", "out")), "tidegate-etl-out-0");
     }

@@ -8,6 +8,8 @@ use rdkafka::producer::{BaseProducer, BaseRecord, Producer};
 use tidegate_core::{ChangeBatch, Error, Result, failpoint};
 
 use super::Target;
+use super::fence::{Note, Refused};
+use super::producer::TopicProducer;
 use super::rows::{Message, Messages};
 use crate::client::Context;
 use crate::error;
@@ -41,7 +43,7 @@ pub(super) enum Sent {
 
 /// A producer whose transactional id has been initialised: nothing of an earlier one is pending.
 pub(super) struct Transactions {
-    producer: BaseProducer<Context>,
+    producer: TopicProducer,
     id: String,
 }
 
@@ -62,66 +64,75 @@ impl Transactions {
                 error
             })
         })?;
-        // librdkafka adds "partition -1" to a transaction for messages of a batch whose topic it does not
-        // know yet. The broker refuses that, and the producer is lost.
-        producer
-            .client()
-            .fetch_metadata(Some(&target.topic.name), target.connection.settings.patience)
-            .map_err(|e| error::of(&e, &doing))?;
+        let producer = TopicProducer::new(producer, target)?;
         Ok(Transactions { producer, id: id.to_owned() })
     }
 
-    /// Writes rows and a fence record in one transaction. The producer comes back unless what became
+    /// Writes rows and a fence in one transaction. The producer comes back unless what became
     /// of it is unclear.
     pub(super) fn send(
         self,
         target: &Target,
         rows: &[ChangeBatch],
-        fence: &FenceRecord<'_>,
+        fence: &Note,
         deadline: Duration,
     ) -> (Sent, Option<Transactions>) {
         // After a commit or an abort nothing points at the rows any more; otherwise the producer goes.
         match self.send_rows(target, rows, fence, deadline) {
             sent @ (Sent::Unclear { .. } | Sent::Never(_)) => (sent, None),
-            sent => (sent, Some(self)),
+            Sent::Committed => (Sent::Committed, Some(self)),
+            sent @ (Sent::Refused(_) | Sent::Again { .. }) => {
+                self.producer.doubt();
+                (sent, Some(self))
+            }
         }
     }
 
-    fn send_rows(&self, target: &Target, rows: &[ChangeBatch], fence: &FenceRecord<'_>, deadline: Duration) -> Sent {
+    fn send_rows(&self, target: &Target, rows: &[ChangeBatch], fence: &Note, deadline: Duration) -> Sent {
         let until = Instant::now() + deadline;
-        let told = self.producer.client().context().told();
+        let producer = self.producer.get();
+        let told = producer.client().context().told();
         told.take_undelivered();
         told.take_denied();
-        if let Err(e) = self.producer.begin_transaction() {
+        // A fence alone needs no topic but its own.
+        if !rows.is_empty()
+            && let Err(stop) = self.producer.know(target, until)
+        {
+            return self.judge(target, rows, stop);
+        }
+        if let Err(e) = producer.begin_transaction() {
             return unclear(&e);
         }
         // SAFETY: `send` returns only when the producer has finished with the rows, or drops it.
         #[allow(unsafe_code, reason = "values are not copied; see native::produce")]
-        let produced = unsafe { produce(&self.producer, target, rows, until) };
+        let produced = unsafe { produce(producer, target, rows, until) };
         if let Err(stop) = produced {
             return self.abort(|| self.judge(target, rows, stop));
         }
         failpoint::hit("send.rows");
-        if let Err(e) = self.enqueue_fence(fence) {
-            return self.abort(|| Sent::Again { why: e.to_string(), too_slow: false });
+        if let Err(refused) = fence.put(producer, left(until)) {
+            return self.without_fence(refused);
         }
-        if let Err(stop) = delivered(&self.producer, until) {
+        if let Err(stop) = delivered(producer, until) {
             return self.abort(|| self.judge(target, rows, stop));
         }
         failpoint::hit("send.fence");
-        let left = until.saturating_duration_since(Instant::now()).max(Duration::from_secs(1));
-        if let Err(e) = self.producer.commit_transaction(left) {
+        if let Err(e) = producer.commit_transaction(left(until)) {
             return self.not_committed(&e);
         }
         failpoint::hit("send.committed");
         Sent::Committed
     }
 
-    fn enqueue_fence(&self, fence: &FenceRecord<'_>) -> Result<(), KafkaError> {
-        let mut record: BaseRecord<'_, [u8], [u8], usize> =
-            BaseRecord::with_opaque_to(fence.topic, usize::MAX).partition(fence.lane).key(fence.key);
-        record.payload = fence.value;
-        self.producer.send(record).map_err(|(e, _)| e)
+    /// The fence could not be added to the transaction.
+    fn without_fence(&self, Refused { code, reason, fatal }: Refused) -> Sent {
+        if fatal {
+            return Sent::Unclear { why: reason, fenced: is_fenced(code) };
+        }
+        self.abort(|| match error::of_code(code, &format!("writing the fence: {reason}")) {
+            e if !error::is_missing(code) && e.domain() == tidegate_core::Domain::User => Sent::Never(e),
+            _ => Sent::Again { why: reason.clone(), too_slow: false },
+        })
     }
 
     /// The commit was not acknowledged.
@@ -139,7 +150,7 @@ impl Transactions {
     }
 
     fn judge(&self, target: &Target, rows: &[ChangeBatch], stop: Stop) -> Sent {
-        match self.producer.client().context().told().take_denied() {
+        match self.producer.get().client().context().told().take_denied() {
             Some(denied) => Sent::Never(denied),
             None => judge(target, rows, stop),
         }
@@ -147,15 +158,16 @@ impl Transactions {
 
     /// Aborts; `then` says what that means. An abort that fails leaves the outcome open.
     fn abort(&self, then: impl FnOnce() -> Sent) -> Sent {
+        let producer = self.producer.get();
         // The abort waits for deliveries to be heard of, which only polling does.
         let aborted = std::thread::scope(|scope| {
-            let abort = scope.spawn(|| self.producer.abort_transaction(ABORT));
+            let abort = scope.spawn(|| producer.abort_transaction(ABORT));
             while !abort.is_finished() {
-                self.producer.poll(Duration::from_millis(5));
+                producer.poll(Duration::from_millis(5));
             }
             abort.join()
         });
-        self.producer.client().context().told().take_undelivered();
+        producer.client().context().told().take_undelivered();
         match aborted {
             Ok(Ok(())) => then(),
             // Where nothing could be added to the transaction the broker has none to abort. Nothing was
@@ -186,6 +198,8 @@ pub(super) enum Stop {
 /// An idempotent producer has one request a partition under way, and spins while more are waiting
 /// behind it: so no more is handed over than fits into one, then the answers are awaited.
 ///
+/// The producer has to know the topic ([`TopicProducer::know`]).
+///
 /// # Safety
 /// The rows have to stay where they are until this has returned well, or everything has been aborted
 /// and answered, or the producer is gone.
@@ -197,7 +211,6 @@ pub(super) unsafe fn produce(
     until: Instant,
 ) -> Result<(), Stop> {
     let mut batches = Batches::new(producer, &target.topic.name).map_err(Stop::Bad)?;
-    known(producer, target, until)?;
     let mut room = Room::new(target);
     let mut refused = Vec::new();
     let mut number = 0;
@@ -229,19 +242,6 @@ pub(super) unsafe fn produce(
     }
     refused.extend(batches.refused());
     if refused.is_empty() { delivered(producer, until) } else { Err(Stop::Undelivered(refused)) }
-}
-
-/// Makes sure that the producer knows the topic's partitions, while a handle of it is held. A batch for a
-/// topic that librdkafka does not know yet puts a partition of no number into the transaction, which
-/// the broker then refuses.
-fn known(producer: &BaseProducer<Context>, target: &Target, until: Instant) -> Result<(), Stop> {
-    let patience = until.saturating_duration_since(Instant::now()).min(target.connection.settings.patience);
-    let metadata = producer.client().fetch_metadata(Some(&target.topic.name), patience);
-    let partitions = metadata.ok().and_then(|m| Some(m.topics().first()?.partitions().len())).unwrap_or(0);
-    if partitions == 0 {
-        return Err(Stop::Later(format!("topic '{}' cannot be looked at", target.topic.name)));
-    }
-    Ok(())
 }
 
 /// What still fits into one request of each partition.
@@ -300,24 +300,22 @@ fn enqueue_one(producer: &BaseProducer<Context>, target: &Target, m: &Message<'_
     }
 }
 
-/// A fence record to be written with the rows. `value` `None`: the fence is forgotten.
-pub(super) struct FenceRecord<'a> {
-    pub(super) topic: &'a str,
-    pub(super) lane: i32,
-    pub(super) key: &'a [u8],
-    pub(super) value: Option<&'a [u8]>,
-}
-
 fn unclear(e: &KafkaError) -> Sent {
     let code = match e {
         KafkaError::Transaction(error) => Some(error.code()),
         other => other.rdkafka_error_code(),
     };
-    let fenced = matches!(
-        code,
-        Some(Code::Fenced | Code::ProducerFenced | Code::InvalidProducerEpoch | Code::InvalidProducerIdMapping)
-    );
-    Sent::Unclear { why: e.to_string(), fenced }
+    Sent::Unclear { why: e.to_string(), fenced: code.is_some_and(is_fenced) }
+}
+
+/// Whether another producer has taken the transactional id over.
+fn is_fenced(code: Code) -> bool {
+    matches!(code, Code::Fenced | Code::ProducerFenced | Code::InvalidProducerEpoch | Code::InvalidProducerIdMapping)
+}
+
+/// What is left of a transaction's time; never so little that nothing could be heard.
+fn left(until: Instant) -> Duration {
+    until.saturating_duration_since(Instant::now()).max(Duration::from_secs(1))
 }
 
 /// What it means that messages are not at the broker.

@@ -2,12 +2,15 @@
 //! look for it, and asked for by the start mode "group offsets". The job's own positions are in its
 //! state directory.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
+use rdkafka::consumer::BaseConsumer;
 use tidegate_core::{Domain, Error, Result};
 
-use crate::client::Connection;
+use crate::client::{Connection, Context};
+use crate::native::groups;
 
 /// How long a group that the broker refuses is left alone.
 const QUIET: Duration = Duration::from_secs(60);
@@ -16,16 +19,25 @@ const QUIET: Duration = Duration::from_secs(60);
 pub(super) struct Group {
     name: String,
     refused: Mutex<Option<Instant>>,
+    reader: Mutex<Option<Arc<BaseConsumer<Context>>>>,
 }
 
 impl Group {
     pub(super) fn new(name: String) -> Group {
-        Group { name, refused: Mutex::default() }
+        Group { name, refused: Mutex::default(), reader: Mutex::default() }
     }
 
     /// The next offset of a partition, if the group has one. Blocks.
     pub(super) fn offset(&self, c: &Connection, topic: &str, partition: i32) -> Result<Option<i64>> {
-        c.group_offset(&self.name, topic, partition)
+        groups::offset(&*self.reader(c)?, &self.name, (topic, partition), c.settings.patience)
+    }
+
+    fn reader(&self, c: &Connection) -> Result<Arc<BaseConsumer<Context>>> {
+        let mut reader = self.reader.lock();
+        match &*reader {
+            Some(reader) => Ok(reader.clone()),
+            None => Ok(reader.insert(Arc::new(c.settings.committed_reader(Some(&self.name))?)).clone()),
+        }
     }
 
     /// Sets next offsets. Blocks until the broker has them. A broker that refuses is not asked again

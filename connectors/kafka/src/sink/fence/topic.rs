@@ -1,19 +1,20 @@
-//! Fence records in a compacted topic, and reading the newest one of a lane.
+//! Fences as records in a compacted topic, one partition a lane, and reading the newest one of a lane.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use rdkafka::admin::{AdminOptions, NewPartitions};
 use rdkafka::consumer::BaseConsumer;
-use serde::{Deserialize, Serialize};
+use rdkafka::error::RDKafkaErrorCode as Code;
+use rdkafka::producer::{BaseProducer, BaseRecord};
 use tidegate_core::sink::{Fence, Scope};
 use tidegate_core::{Error, Result};
 
-use super::Target;
-use super::names::Names;
+use super::{BRIEFLY, PAUSE, Place, Reading, Refused, Settle, Target, partition_of, stored};
 use crate::client::{Context, Settings};
 use crate::native::admin::{Described, OffsetAt, View};
 use crate::native::fetch::{Fetch, Fetched};
+use crate::sink::names::Names;
 use crate::{client, error};
 
 /// Compacted often, so that reading stays short and nothing ever expires.
@@ -26,48 +27,35 @@ const CONFIG: &[(&str, &str)] = &[
 /// Records looked at first, from the end; ever more where the lane's is not among them.
 const TAIL: i64 = 16;
 
-/// A fence record's value. Version 1.
-#[derive(Debug, Serialize, Deserialize)]
-struct Stored {
-    version: u32,
-    #[serde(flatten)]
-    fence: Fence,
+/// A fence record to be written with the rows. No value: the fence is forgotten.
+pub(in crate::sink) struct Record {
+    topic: String,
+    lane: i32,
+    key: String,
+    value: Option<String>,
 }
 
-pub(super) fn encode(fence: &Fence) -> Result<Vec<u8>> {
-    serde_json::to_vec(&Stored { version: 1, fence: fence.clone() }).map_err(|e| Error::internal(e.to_string()))
-}
-
-fn decode(bytes: &[u8], topic: &str) -> Result<Fence> {
-    match serde_json::from_slice::<Stored>(bytes) {
-        Ok(Stored { version: 1, fence }) => Ok(fence),
-        Ok(Stored { version, .. }) => Err(format!("a fence of version {version}")),
-        Err(e) => Err(format!("no fence: {e}")),
-    }
-    .map_err(|what| {
-        Error::user(format!("topic '{topic}' holds {what}"))
-            .help("only Tidegate may write to this topic; a newer Tidegate may have")
+pub(super) fn record(topic: &Described, scope: &Scope, fence: Option<&Fence>) -> Result<Record> {
+    Ok(Record {
+        topic: topic.name.clone(),
+        lane: partition_of(scope)?,
+        key: Names::fence_key(scope),
+        value: fence.map(stored::encode).transpose()?,
     })
 }
 
-/// How far reading waits for open transactions.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Settle {
-    /// Somebody else's may stay open: what is committed is read.
-    Briefly,
-    /// Nothing may be open: the lane's transactional id has been initialised.
-    Fully,
-}
-
-/// How long [`Settle::Briefly`] waits: markers of a transaction that has just been committed take a
-/// moment to arrive.
-const BRIEFLY: Duration = Duration::from_millis(700);
-
-/// What was read.
-pub(super) struct Reading {
-    pub(super) fence: Option<Fence>,
-    /// The fence topic; `None`: there is none.
-    pub(super) topic: Option<Described>,
+impl Record {
+    pub(super) fn put(&self, producer: &BaseProducer<Context>) -> Result<(), Refused> {
+        let mut record: BaseRecord<'_, [u8], [u8], usize> =
+            BaseRecord::with_opaque_to(&self.topic, usize::MAX).partition(self.lane).key(self.key.as_bytes());
+        record.payload = self.value.as_deref().map(str::as_bytes);
+        producer.send(record).map_err(|(e, _)| Refused {
+            code: e.rdkafka_error_code().unwrap_or(Code::Fail),
+            reason: e.to_string(),
+            // What is fatal comes back from the commit.
+            fatal: false,
+        })
+    }
 }
 
 /// The newest committed fence of a lane. Blocks.
@@ -77,13 +65,14 @@ pub(super) fn read(
     scope: &Scope,
     settle: Settle,
 ) -> Result<Reading> {
-    let name = target.names.fence_topic(scope);
+    let name = target.names.fence(scope);
     let Some(topic) = target.connection.describe(std::slice::from_ref(&name))?.pop().flatten() else {
-        return Ok(Reading { fence: None, topic: None });
+        return Ok(Reading { fence: None, place: None });
     };
-    let lane = i32::try_from(scope.lane).map_err(|_| Error::internal("a lane number too large"))?;
-    if scope.lane >= topic.partitions {
-        return Ok(Reading { fence: None, topic: Some(topic) });
+    let (lane, partitions) = (partition_of(scope)?, topic.partitions);
+    let place = Some(Place::Topic(topic));
+    if scope.lane >= partitions {
+        return Ok(Reading { fence: None, place });
     }
     let end = settled_end(target, &name, lane, settle)?;
     let first = target.connection.offset(&name, lane, OffsetAt::Start, View::Committed)?;
@@ -93,11 +82,11 @@ pub(super) fn read(
         let from = (end - tail).max(first);
         let newest = newest(client, &name, lane, from, end, key.as_bytes(), target.connection.settings.patience)?;
         if let Some(value) = newest {
-            let fence = value.map(|v| decode(&v, &name)).transpose()?;
-            return Ok(Reading { fence, topic: Some(topic) });
+            let fence = value.map(|v| stored::decode(&v, &format!("topic '{name}'"))).transpose()?;
+            return Ok(Reading { fence, place });
         }
         if from == first {
-            return Ok(Reading { fence: None, topic: Some(topic) });
+            return Ok(Reading { fence: None, place });
         }
         tail *= 16;
     }
@@ -124,7 +113,7 @@ fn settled_end(target: &Target, topic: &str, lane: i32, settle: Settle) -> Resul
                 }
             };
         }
-        std::thread::sleep(Duration::from_millis(10));
+        std::thread::sleep(PAUSE);
     }
 }
 
@@ -167,8 +156,8 @@ fn newest(
 }
 
 /// The fence topic, made where it is missing, with a partition for this lane.
-pub(super) async fn ensure_topic(target: &Target, scope: &Scope) -> Result<Described> {
-    let name = target.names.fence_topic(scope);
+pub(super) async fn ensure(target: &Target, scope: &Scope) -> Result<Described> {
+    let name = target.names.fence(scope);
     let asked = [name.clone()];
     let found = target.connection.aside(move |c| c.describe(&asked)).await?.pop().flatten();
     let wanted = scope.lane + 1;
@@ -177,8 +166,8 @@ pub(super) async fn ensure_topic(target: &Target, scope: &Scope) -> Result<Descr
         None => target.connection.create(&name, Some(wanted), CONFIG).await.map_err(|e| {
             e.help(format!(
                 "exactly-once writes keep how far they are in topic '{name}': let this user create it, or create it \
-                 yourself with {wanted} partition(s) and cleanup.policy=compact; or write with \
-                 'sink.delivery-guarantee' = 'at-least-once'"
+                 yourself with {wanted} partition(s) and cleanup.policy=compact; or keep it in a consumer group with \
+                 'tidegate.fence' = 'group'; or write with 'sink.delivery-guarantee' = 'at-least-once'"
             ))
         })?,
     };
@@ -197,22 +186,5 @@ async fn widen(settings: &Settings, topic: &str, partitions: u32) -> Result<()> 
     match answer.map_err(|e| error::of(&e, &doing))?.into_iter().next() {
         Some(Err((_, code))) => Err(error::of_code(code, &doing)),
         Some(Ok(_)) | None => Ok(()),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use tidegate_core::sink::Id;
-
-    /// Persisted bytes: a change of them has to read the old ones.
-    #[test]
-    fn records_are_pinned() {
-        let fence = Fence { run: Id("r".into()), incarnation: Id("i".into()), position: 7, epoch: 3, digest: u64::MAX };
-        let bytes = encode(&fence).unwrap();
-        let text = r#"{"version":1,"run":"r","incarnation":"i","position":7,"epoch":3,"digest":18446744073709551615}"#;
-        assert_eq!(String::from_utf8(bytes.clone()).unwrap(), text);
-        assert_eq!(decode(&bytes, "t").unwrap(), fence);
-        assert!(decode(b"{\"version\":2}", "t").is_err());
     }
 }
