@@ -97,6 +97,9 @@ pub enum CommitOutcome {
     Replaced(Fence),
     /// Applied rows are gone or cannot be applied any more. Stops the job.
     Lost(String),
+    /// Not applied, and trying again changes nothing: somebody has to do what the error says. Stops the
+    /// job, and the rows wait for it to be started again.
+    Failed(Error),
 }
 
 /// Append, at least once: a replay after a crash may repeat rows.
@@ -271,7 +274,7 @@ pub struct OpenSink {
 /// Turns an error of a send whose fate is clear into an outcome: retriable ones ask for another try.
 pub fn outcome_of(error: &Error) -> CommitOutcome {
     match error.retry_advice() {
-        crate::error::Retry::Never => CommitOutcome::Lost(error.to_string()),
+        crate::error::Retry::Never => CommitOutcome::Failed(error.clone()),
         crate::error::Retry::Backoff => CommitOutcome::RetryLater(Duration::from_millis(200)),
         crate::error::Retry::After(d) => CommitOutcome::RetryLater(d),
     }

@@ -97,7 +97,8 @@ async fn apply(
         CommitOutcome::AlreadyCommitted
         | CommitOutcome::Rejected(_)
         | CommitOutcome::Replaced(_)
-        | CommitOutcome::Lost(_) => {}
+        | CommitOutcome::Lost(_)
+        | CommitOutcome::Failed(_) => {}
     }
     Event::Applied { to: planned.mark, outcome: by_position(outcome, planned) }
 }

@@ -89,6 +89,7 @@ pub async fn follow(lane: &Lane, sink: Plain<'_>) -> Result<()> {
             CommitOutcome::Rejected(rows) => return Err(lane.stop_error(Stop::Rejected(rows))),
             CommitOutcome::Replaced(fence) => return Err(lane.stop_error(Stop::Replaced(Some(fence)))),
             CommitOutcome::Lost(what) => return Err(lane.stop_error(Stop::Failed(Error::external(what).fatal()))),
+            CommitOutcome::Failed(error) => return Err(lane.stop_error(Stop::Failed(error))),
             CommitOutcome::RetryLater(pause) => {
                 lane.board.absent(&lane.key, "it asked to be tried again later");
                 pause

@@ -12,7 +12,7 @@
 //!                        ├───── RetryLater ── Pause ── Apply                  │
 //!                        ├───── Unknown ───── Pause ── ReadFence ── own? ─────┤
 //!                        ├───── Rejected ─────────────────────────────────────┘
-//!                        └───── Replaced, Lost ── Stop
+//!                        └───── Replaced, Lost, Failed ── Stop
 //! ```
 //! Once the claim is confirmed, every later reading must show the own incarnation: another one
 //! means that this process has been replaced, and it never takes the lane back.
@@ -311,6 +311,7 @@ impl LaneMachine {
             CommitOutcome::Rejected(rows) => self.stop(Stop::Rejected(rows)),
             CommitOutcome::Replaced(fence) => self.stop(Stop::Replaced(Some(fence))),
             CommitOutcome::Lost(what) => self.stop(Stop::Lost(what)),
+            CommitOutcome::Failed(error) => self.stop(Stop::Failed(error)),
         }
     }
 

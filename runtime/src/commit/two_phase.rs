@@ -139,6 +139,7 @@ async fn commit_unit(lane: &Lane, sink: &dyn TwoPhaseCommitSink, planned: &Plann
             CommitOutcome::Rejected(rows) => return Err(lane.stop_error(Stop::Rejected(rows))),
             CommitOutcome::Replaced(fence) => return Err(lane.stop_error(Stop::Replaced(Some(fence)))),
             CommitOutcome::Lost(what) => return Err(lane.stop_error(Stop::Lost(what))),
+            CommitOutcome::Failed(error) => return Err(lane.stop_error(Stop::Failed(error))),
             CommitOutcome::RetryLater(pause) => pause,
             // Committing is idempotent: ask again.
             CommitOutcome::Unknown(why) => {

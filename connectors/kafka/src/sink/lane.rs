@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 
 use rdkafka::consumer::BaseConsumer;
 use tidegate_core::fencing::{check_apply, claimed};
-use tidegate_core::sink::{ApplyUnit, CommitOutcome, Fence, Id, Scope};
+use tidegate_core::sink::{Admits, ApplyUnit, CommitOutcome, Fence, Id, Scope};
 use tidegate_core::{Error, Result};
 
 use super::Target;
@@ -96,10 +96,14 @@ impl Lane {
     }
 
     /// Takes the lane over.
-    pub(super) fn claim(&mut self, asked: &Fence, place: &Place) -> Result<Option<Fence>> {
+    pub(super) fn claim(&mut self, asked: &Fence, place: &Place, admits: &Admits) -> Result<Option<Fence>> {
         self.owned = None;
         let producer = self.transactions()?;
         let before = self.reading(Settle::Fully)?.fence;
+        // Nobody who came before can commit any more, so this is what it will be.
+        if !admits(before.as_ref()) {
+            return Ok(before);
+        }
         let fence = claimed(before.as_ref(), asked);
         let producer = match self.write_fence(producer, place, Some(&fence))? {
             (Sent::Committed, producer) => producer,
@@ -158,7 +162,7 @@ impl Lane {
         let prepared = note.and_then(|note| Ok((note, bytes_of(&unit.rows)?)));
         let (note, bytes) = match prepared {
             Ok(prepared) => prepared,
-            Err(e) => return CommitOutcome::Lost(e.to_string()),
+            Err(e) => return CommitOutcome::Failed(e),
         };
         let Some(producer) = owned.producer.take() else {
             return CommitOutcome::Unknown("the transaction before is in doubt".to_owned());
@@ -190,7 +194,7 @@ impl Lane {
                 tracing::info!("{}: aborted, trying again: {why}", self.scope);
                 self.look().unwrap_or(CommitOutcome::RetryLater(Duration::from_millis(50)))
             }
-            Sent::Never(e) => self.look().unwrap_or_else(|| CommitOutcome::Lost(e.to_string())),
+            Sent::Never(e) => self.look().unwrap_or(CommitOutcome::Failed(e)),
             Sent::Unclear { why, fenced } => {
                 owned.fenced = fenced;
                 if time > self.target.pace.lock().deadline() {

@@ -31,7 +31,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use parking_lot::Mutex;
 use tidegate_core::sink::{
-    ApplyUnit, CommitOutcome, Fence, FencedSink, OpenSink, Scope, SinkInput, SinkLevel, UnitSize, outcome_of,
+    Admits, ApplyUnit, CommitOutcome, Fence, FencedSink, OpenSink, Scope, SinkInput, SinkLevel, UnitSize, outcome_of,
 };
 use tidegate_core::table::{BoundTable, Resource};
 use tidegate_core::{Error, Result, Retry};
@@ -151,9 +151,19 @@ impl FencedSink for KafkaSink {
     }
 
     async fn claim(&self, scope: &Scope, fence: &Fence) -> Result<Option<Fence>> {
+        self.claim_if(scope, fence, Arc::new(|_| true)).await
+    }
+
+    /// Looks at the fence first without shutting anybody out, and again once the transactional id is its
+    /// own, where nothing can change any more. Who is turned down only then has made the owner look, too.
+    async fn claim_if(&self, scope: &Scope, fence: &Fence, admits: Admits) -> Result<Option<Fence>> {
+        let held = self.read_fence(scope).await?;
+        if !admits(held.as_ref()) {
+            return Ok(held);
+        }
         let place = fence::ensure(&self.target, scope).await?;
         let fence = fence.clone();
-        self.with(scope, move |lane| lane.claim(&fence, &place)).await
+        self.with(scope, move |lane| lane.claim(&fence, &place, &admits)).await
     }
 
     async fn apply(&self, unit: &ApplyUnit) -> CommitOutcome {
