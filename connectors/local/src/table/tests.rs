@@ -212,7 +212,7 @@ async fn a_deleted_file_is_noticed() {
     assert_eq!(write(&sink, vec![ChangeBatch::append(rows)]).await, CommitOutcome::Committed);
     std::fs::remove_file(dir.path().join("tables/t.db")).unwrap();
     let outcome = sink.apply(&unit(1, vec![])).await;
-    assert!(matches!(&outcome, CommitOutcome::Lost(why) if why.contains("deleted")), "{outcome:?}");
+    assert!(matches!(&outcome, CommitOutcome::Failed(why) if why.message().contains("deleted")), "{outcome:?}");
 }
 
 #[tokio::test]
