@@ -164,7 +164,7 @@ fn a_target_made_anew_under_its_name_is_refused() {
         let dir = used(&memory).await;
         memory.0.lock().identity = " (again)".to_owned();
         let error = text(Job::open(dir.path(), &memory, &["out"]).await);
-        assert!(error.contains("it was out and is out (again) now; the 14 rows"), "{error}");
+        assert!(error.contains("it was out and is out (again) now; it does not know of the 14 rows"), "{error}");
         memory.0.lock().fences.clear();
         let error = text(Job::open(dir.path(), &memory, &["out"]).await);
         assert!(error.contains("deleted and made anew"), "{error}");
