@@ -201,21 +201,26 @@ impl<'a> PlainTexts<'a> {
     }
 }
 
-/// The number in `data[start..end]`. Up to eight digits are loaded at once, with what stands before
-/// them, which is then replaced by zeros.
+/// The number in `data[start..end]`. Eight digits are loaded at once, the first of them with what stands
+/// before them, which is then replaced by zeros.
 #[inline(always)]
 fn digits_at(data: &[u8], start: usize, end: usize) -> Option<i64> {
-    let len = end.wrapping_sub(start);
-    if (1..=8).contains(&len)
-        && let Some(eight) = data.get(..end).and_then(|d| d.last_chunk::<8>())
-    {
-        let keep = u64::MAX << (64 - 8 * len);
-        let word = (u64::from_le_bytes(*eight) & keep) | (ZEROS & !keep);
-        if let Some(n) = eight_digits(word) {
-            return Some(n);
-        }
-    }
-    digits(data.get(start..end)?)
+    let n = match end.wrapping_sub(start) {
+        len @ 1..=8 => last_digits(data, end, len),
+        // Milliseconds since the epoch have thirteen.
+        len @ 9..=16 => last_digits(data, end - 8, len - 8)
+            .and_then(|high| last_digits(data, end, 8).map(|low| high * 100_000_000 + low)),
+        _ => None,
+    };
+    if n.is_some() { n } else { digits(data.get(start..end)?) }
+}
+
+/// The number in the one to eight digits before `end`.
+#[inline(always)]
+fn last_digits(data: &[u8], end: usize, len: usize) -> Option<i64> {
+    let eight = data.get(..end)?.last_chunk::<8>()?;
+    let keep = u64::MAX << (64 - 8 * len);
+    eight_digits((u64::from_le_bytes(*eight) & keep) | (ZEROS & !keep))
 }
 
 const ZEROS: u64 = 0x3030_3030_3030_3030;

@@ -17,6 +17,7 @@ use tidegate_core::types::{Column, SqlType};
 use super::Output;
 use super::cells::{self, Cells};
 use crate::json::string::{Escapes, quote};
+use crate::text::timestamp::TimestampPrinter;
 use crate::text::{decimal, number, timestamp};
 
 /// Writes rows as objects.
@@ -26,7 +27,20 @@ pub(crate) struct JsonWriter {
     /// `"name":` of each column.
     names: Vec<Vec<u8>>,
     columns: Vec<Column>,
+    scratch: Scratch,
+}
+
+/// What is kept from cell to cell.
+#[derive(Debug)]
+struct Scratch {
     text: String,
+    printer: TimestampPrinter,
+}
+
+impl Default for Scratch {
+    fn default() -> Self {
+        Scratch { text: String::new(), printer: TimestampPrinter::new(0) }
+    }
 }
 
 impl JsonWriter {
@@ -38,21 +52,21 @@ impl JsonWriter {
             format,
             names: columns.iter().map(|c| name(&c.name)).collect(),
             columns: columns.to_vec(),
-            text: String::new(),
+            scratch: Scratch::default(),
         })
     }
 
     pub(crate) fn write(&mut self, rows: &RecordBatch, out: &mut Output) -> Result<()> {
-        let mut text = std::mem::take(&mut self.text);
+        let mut scratch = std::mem::take(&mut self.scratch);
         let cells = cells::of_batch(rows, &self.columns)?;
         for row in 0..rows.num_rows() {
             let from = out.bytes.len();
-            match self.object(&self.names, &cells, row, &mut out.bytes, &mut text) {
+            match self.object(&self.names, &cells, row, &mut out.bytes, &mut scratch) {
                 Ok(()) => out.end_row(),
                 Err(reason) => out.failed_row(from, reason),
             }
         }
-        self.text = text;
+        self.scratch = scratch;
         Ok(())
     }
 
@@ -62,7 +76,7 @@ impl JsonWriter {
         cells: &[Cells<'_>],
         row: usize,
         out: &mut Vec<u8>,
-        text: &mut String,
+        scratch: &mut Scratch,
     ) -> Result<(), String> {
         out.push(b'{');
         let mut first = true;
@@ -75,56 +89,51 @@ impl JsonWriter {
             }
             first = false;
             out.extend_from_slice(name);
-            self.cell(cell, row, out, text)?;
+            self.cell(cell, row, out, scratch)?;
         }
         out.push(b'}');
         Ok(())
     }
 
-    fn cell(&self, cell: &Cells<'_>, row: usize, out: &mut Vec<u8>, text: &mut String) -> Result<(), String> {
+    fn cell(&self, cell: &Cells<'_>, row: usize, out: &mut Vec<u8>, scratch: &mut Scratch) -> Result<(), String> {
         if cell.is_null(row) {
             out.extend_from_slice(b"null");
             return Ok(());
         }
-        text.clear();
+        scratch.text.clear();
         match cell {
             Cells::Null => {}
             Cells::Bool(a) => out.extend_from_slice(if a.value(row) { b"true" } else { b"false" }),
-            Cells::Int8(a) => integer(i64::from(a.value(row)), out, text),
-            Cells::Int16(a) => integer(i64::from(a.value(row)), out, text),
-            Cells::Int32(a) => integer(i64::from(a.value(row)), out, text),
-            Cells::Int64(a) => integer(a.value(row), out, text),
+            Cells::Int8(a) => number::write_integer(out, i64::from(a.value(row))),
+            Cells::Int16(a) => number::write_integer(out, i64::from(a.value(row))),
+            Cells::Int32(a) => number::write_integer(out, i64::from(a.value(row))),
+            Cells::Int64(a) => number::write_integer(out, a.value(row)),
             Cells::Float(a) => {
-                number::write_float(text, a.value(row));
-                approximate(a.value(row).is_finite(), text, out);
+                approximate(a.value(row).is_finite(), out, |out| number::write_float(out, a.value(row)));
             }
             Cells::Double(a) => {
-                number::write_double(text, a.value(row));
-                approximate(a.value(row).is_finite(), text, out);
+                approximate(a.value(row).is_finite(), out, |out| number::write_double(out, a.value(row)));
             }
-            Cells::Decimal(a, scale) => write_decimal(a.value(row), *scale, self.format.plain_decimals, text, out),
+            Cells::Decimal(a, scale) => write_decimal(a.value(row), *scale, self.format.plain_decimals, out),
             Cells::Date(a) => {
-                timestamp::write_date(text, i64::from(a.value(row)));
-                quoted(text, out);
+                quoted(out, |out| timestamp::write_date(out, i64::from(a.value(row))));
             }
             Cells::Time(a) => {
-                timestamp::write_time(text, i64::from(a.value(row)) * 1000, 0);
-                quoted(text, out);
+                quoted(out, |out| timestamp::write_time(out, i64::from(a.value(row)) * 1000, 0));
             }
-            Cells::Timestamp(a, instant) => {
+            Cells::Timestamp(a, instant) => quoted(out, |out| {
                 match self.format.timestamps {
-                    TimestampText::Sql => timestamp::write_timestamp(text, a.value(row), 0),
-                    TimestampText::Iso8601 => timestamp::write_iso(text, a.value(row)),
+                    TimestampText::Sql => scratch.printer.write(out, a.value(row)),
+                    TimestampText::Iso8601 => timestamp::write_iso(out, a.value(row)),
                 }
                 if *instant {
-                    text.push('Z');
+                    out.push(b'Z');
                 }
-                quoted(text, out);
-            }
+            }),
             Cells::Text(a) => quote(a.value(row), Escapes::Pairs, out),
             Cells::Bytes(a) => {
-                base64::engine::general_purpose::STANDARD.encode_string(a.value(row), text);
-                quoted(text, out);
+                base64::engine::general_purpose::STANDARD.encode_string(a.value(row), &mut scratch.text);
+                quoted(out, |out| out.extend_from_slice(scratch.text.as_bytes()));
             }
             Cells::List(a, items) => {
                 let offsets = a.value_offsets();
@@ -133,12 +142,12 @@ impl JsonWriter {
                     if i > offsets[row] {
                         out.push(b',');
                     }
-                    self.cell(items, i as usize, out, text)?;
+                    self.cell(items, i as usize, out, scratch)?;
                 }
                 out.push(b']');
             }
-            Cells::Map(a, keys, values) => self.map(a.value_offsets(), keys, values, row, out, text)?,
-            Cells::Row(_, names, cells) => self.object(names, cells, row, out, text)?,
+            Cells::Map(a, keys, values) => self.map(a.value_offsets(), keys, values, row, out, scratch)?,
+            Cells::Row(_, names, cells) => self.object(names, cells, row, out, scratch)?,
         }
         Ok(())
     }
@@ -150,7 +159,7 @@ impl JsonWriter {
         values: &Cells<'_>,
         row: usize,
         out: &mut Vec<u8>,
-        text: &mut String,
+        scratch: &mut Scratch,
     ) -> Result<(), String> {
         let Cells::Text(keys) = keys else { return Err("a map's keys must be text".to_owned()) };
         // A later entry of a name replaces the value of an earlier one, which keeps its place.
@@ -176,7 +185,7 @@ impl JsonWriter {
             }
             quote(key, Escapes::Pairs, out);
             out.push(b':');
-            self.cell(values, i, out, text)?;
+            self.cell(values, i, out, scratch)?;
         }
         out.push(b'}');
         Ok(())
@@ -204,24 +213,19 @@ pub(crate) fn name(name: &str) -> Vec<u8> {
     out
 }
 
-fn integer(value: i64, out: &mut Vec<u8>, text: &mut String) {
-    number::write_integer(text, value);
-    out.extend_from_slice(text.as_bytes());
-}
-
 /// A text that needs no escapes.
-fn quoted(text: &str, out: &mut Vec<u8>) {
+fn quoted(out: &mut Vec<u8>, write: impl FnOnce(&mut Vec<u8>)) {
     out.push(b'"');
-    out.extend_from_slice(text.as_bytes());
+    write(out);
     out.push(b'"');
 }
 
-fn approximate(finite: bool, text: &str, out: &mut Vec<u8>) {
-    if finite { out.extend_from_slice(text.as_bytes()) } else { quoted(text, out) }
+fn approximate(finite: bool, out: &mut Vec<u8>, write: impl FnOnce(&mut Vec<u8>)) {
+    if finite { write(out) } else { quoted(out, write) }
 }
 
 /// `BigDecimal.stripTrailingZeros()`, as `toPlainString` or as `toString`.
-fn write_decimal(mut value: i128, scale: u8, plain: bool, text: &mut String, out: &mut Vec<u8>) {
+fn write_decimal(mut value: i128, scale: u8, plain: bool, out: &mut Vec<u8>) {
     let mut scale = i32::from(scale);
     if value == 0 {
         out.push(b'0');
@@ -235,8 +239,7 @@ fn write_decimal(mut value: i128, scale: u8, plain: bool, text: &mut String, out
     let exponent = digits.len() as i32 - 1 - scale;
     if plain || (scale >= 0 && exponent >= -6) {
         if let Ok(scale) = u8::try_from(scale) {
-            decimal::write_decimal(text, value, scale);
-            out.extend_from_slice(text.as_bytes());
+            decimal::write_decimal(out, value, scale);
         } else {
             out.extend_from_slice(value.to_string().as_bytes());
             out.extend(std::iter::repeat_n(b'0', scale.unsigned_abs() as usize));

@@ -58,6 +58,10 @@ pub fn write_double<B: TextBuffer>(out: &mut B, value: f64) {
     if let Some(text) = special(value.is_nan(), value.is_infinite(), value < 0.0) {
         return out.text(text);
     }
+    if let Some(n) = whole(value) {
+        write_integer(out, n);
+        return out.ascii(b".0");
+    }
     let mut text = String::with_capacity(26);
     let _ = write!(text, "{value:e}");
     if one_digit(&text) {
@@ -70,10 +74,20 @@ pub fn write_double<B: TextBuffer>(out: &mut B, value: f64) {
     write_scientific(out, &text);
 }
 
+/// A whole number that Java prints without an exponent, and not -0.
+fn whole(value: f64) -> Option<i64> {
+    let plain = value.abs() < 1e7 && value.fract() == 0.0 && (value != 0.0 || value.is_sign_positive());
+    plain.then_some(value as i64)
+}
+
 /// Appends a float as `Float.toString` does; see [`write_double`].
 pub fn write_float<B: TextBuffer>(out: &mut B, value: f32) {
     if let Some(text) = special(value.is_nan(), value.is_infinite(), value < 0.0) {
         return out.text(text);
+    }
+    if let Some(n) = whole(f64::from(value)) {
+        write_integer(out, n);
+        return out.ascii(b".0");
     }
     let mut text = String::with_capacity(26);
     let _ = write!(text, "{value:e}");

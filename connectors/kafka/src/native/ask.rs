@@ -12,6 +12,9 @@ use super::{Queue, text};
 use crate::client::Context;
 use crate::error;
 
+/// The longest time-out that librdkafka takes. Ours is kept here: it aborts the process ("eonce->refcnt > 0")
+/// when a request to a group's coordinator has timed out inside it and the coordinator is found afterwards.
+const NEVER: Duration = Duration::from_secs(3600);
 /// How long one look at the queue takes: a refused password is noticed within this time.
 const SLICE: Duration = Duration::from_millis(50);
 
@@ -45,7 +48,7 @@ pub(super) unsafe fn ask(
     unsafe {
         let queue = Queue::new(native);
         let options = c::rd_kafka_AdminOptions_new(native, op);
-        let ms = c_int::try_from(patience.as_millis()).unwrap_or(c_int::MAX);
+        let ms = c_int::try_from(NEVER.as_millis()).unwrap_or(c_int::MAX);
         c::rd_kafka_AdminOptions_set_request_timeout(options, ms, std::ptr::null_mut(), 0);
         send(options, queue.0);
         c::rd_kafka_AdminOptions_destroy(options);
@@ -76,7 +79,7 @@ pub(super) unsafe fn ask(
             if let Some(refused) = told.refusal() {
                 return Err(refused);
             }
-            if started.elapsed() > patience + Duration::from_secs(1) {
+            if started.elapsed() > patience {
                 return Err(silence());
             }
         }

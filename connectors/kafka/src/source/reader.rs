@@ -36,6 +36,8 @@ pub(super) struct PartitionReader {
     /// Started with the first read: another reader of this partition may still be open before.
     fetch: Option<Fetch>,
     kept: VecDeque<Bytes>,
+    /// Records of the batch before: how many to make room for.
+    records: usize,
     /// Taken at this moment, and not handed on until it is known that the topic was still the same.
     held: Option<(Filling, Instant)>,
     /// An outage has been told of, and nothing has come since.
@@ -43,7 +45,6 @@ pub(super) struct PartitionReader {
 }
 
 /// A batch in the making.
-#[derive(Default)]
 struct Filling {
     data: BytesMut,
     records: Vec<RawRecord>,
@@ -73,6 +74,7 @@ impl PartitionReader {
             headers,
             fetch: None,
             kept: VecDeque::new(),
+            records: 0,
             held: None,
             outage: false,
         }
@@ -85,7 +87,8 @@ impl PartitionReader {
     /// Takes what has been fetched, up to the limits.
     fn fill(&mut self, limits: &BatchLimits) -> Result<Filling> {
         let (data, next, end, headers) = (self.buffer(), self.next, self.end, self.headers);
-        let mut filling = Filling { data, next, end, headers, ..Filling::default() };
+        let records = Vec::with_capacity(self.records + self.records / 8);
+        let mut filling = Filling { data, records, next, end, headers, failed: None };
         let fetch = match &mut self.fetch {
             Some(fetch) => fetch,
             none => none.insert(Fetch::start(self.client.clone(), &self.topic, self.partition, self.next)?),
@@ -99,6 +102,7 @@ impl PartitionReader {
             }
             wait = Duration::ZERO;
         }
+        self.records = filling.records.len();
         Ok(filling)
     }
 
