@@ -39,6 +39,25 @@ fn a_decided_epoch_comes_back_and_an_open_one_does_not() {
 }
 
 #[test]
+fn an_epoch_is_large_when_its_rows_take_half_of_the_memory() {
+    let dir = tempfile::tempdir().unwrap();
+    let tuning = Tuning { cache_bytes: 4000, ..small() };
+    let (store, _) = Store::open_tuned(Arc::new(FsStorage), clock(), options(dir.path(), &["out"]), tuning).unwrap();
+    store.decide_blocking(contents(&store, 0, 0, 0, &["out"]).unwrap()).unwrap();
+    let first = contents(&store, 1, 0, 10, &["out"]).unwrap();
+    assert!(!store.epoch_is_large(u64::MAX), "a few rows");
+    // Rows of the next epoch may come before this one is decided.
+    let second = contents(&store, 2, 10, 1000, &["out"]).unwrap();
+    assert!(store.epoch_is_large(u64::MAX));
+    store.decide_blocking(first).unwrap();
+    assert!(store.epoch_is_large(u64::MAX), "the rows of the open epoch still count");
+    store.decide_blocking(second).unwrap();
+    assert!(!store.epoch_is_large(u64::MAX), "nothing is open");
+    contents(&store, 3, 1000, 1010, &["out"]).unwrap();
+    assert!(store.epoch_is_large(1), "the bytes in the log count, too");
+}
+
+#[test]
 fn epochs_are_consecutive_and_the_final_one_is_the_last() {
     let dir = tempfile::tempdir().unwrap();
     let (store, _) = open(dir.path());
