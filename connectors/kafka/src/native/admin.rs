@@ -6,7 +6,7 @@ use std::time::Duration;
 use rdkafka::bindings as c;
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::RDKafkaErrorCode as Code;
-use tidegate_core::Result;
+use tidegate_core::{Error, Result};
 
 use super::ask::{Event, ask};
 use super::{c_name, text};
@@ -71,7 +71,7 @@ pub fn describe(
 /// # Safety
 /// `event` is the live answer to a DescribeTopics.
 unsafe fn described(event: Event, names: &[String]) -> Result<Vec<Option<Described>>> {
-    let mut out: Vec<Option<Described>> = vec![None; names.len()];
+    let mut out: Vec<Option<Option<Described>>> = vec![None; names.len()];
     // SAFETY: all pointers belong to the event, which the caller keeps.
     unsafe {
         let result = c::rd_kafka_event_DescribeTopics_result(event);
@@ -81,7 +81,9 @@ unsafe fn described(event: Event, names: &[String]) -> Result<Vec<Option<Describ
             let topic = *topics.add(i);
             let name = text(c::rd_kafka_TopicDescription_name(topic));
             let code: Code = c::rd_kafka_error_code(c::rd_kafka_TopicDescription_error(topic)).into();
+            let at = names.iter().position(|n| *n == name);
             if error::is_missing(code) {
+                at.into_iter().for_each(|at| out[at] = Some(None));
                 continue;
             }
             if code != Code::NoError {
@@ -91,12 +93,17 @@ unsafe fn described(event: Event, names: &[String]) -> Result<Vec<Option<Describ
             c::rd_kafka_TopicDescription_partitions(topic, &mut partitions);
             let id = text(c::rd_kafka_Uuid_base64str(c::rd_kafka_TopicDescription_topic_id(topic)));
             let id = if id.chars().all(|c| c == 'A') { String::new() } else { id };
-            if let Some(at) = names.iter().position(|n| *n == name) {
-                out[at] = Some(Described { name, id, partitions: u32::try_from(partitions).unwrap_or(u32::MAX) });
+            if let Some(at) = at {
+                let partitions = u32::try_from(partitions).unwrap_or(u32::MAX);
+                out[at] = Some(Some(Described { name, id, partitions }));
             }
         }
     }
-    Ok(out)
+    // Only an answer that says so means that there is no such topic.
+    let known = |(topic, name): (Option<Option<Described>>, &String)| {
+        topic.ok_or_else(|| Error::external(format!("looking at topic '{name}': not in the answer")))
+    };
+    out.into_iter().zip(names).map(known).collect()
 }
 
 /// Offsets of partitions of one topic; -1 where a time lies after the newest record.
@@ -141,7 +148,7 @@ pub fn offsets(
 /// # Safety
 /// `event` is the live answer to a ListOffsets.
 unsafe fn found(event: Event, topic: &str, asked: &[(i32, OffsetAt)]) -> Result<Vec<i64>> {
-    let mut out = vec![-1; asked.len()];
+    let mut out = vec![None; asked.len()];
     // SAFETY: all pointers belong to the event, which the caller keeps.
     unsafe {
         let result = c::rd_kafka_event_ListOffsets_result(event);
@@ -157,9 +164,15 @@ unsafe fn found(event: Event, topic: &str, asked: &[(i32, OffsetAt)]) -> Result<
                 ));
             }
             if let Some(at) = asked.iter().position(|(p, _)| *p == (*entry).partition) {
-                out[at] = (*entry).offset;
+                out[at] = Some((*entry).offset);
             }
         }
     }
-    Ok(out)
+    // Where a broker did not answer its part of the question, the answer as a whole is good and lacks it.
+    let known = |(offset, (partition, at)): (Option<i64>, &(i32, OffsetAt))| {
+        offset.filter(|n| *n >= 0 || matches!(at, OffsetAt::Time(_))).ok_or_else(|| {
+            Error::external(format!("offsets of topic '{topic}' partition {partition}: not in the answer"))
+        })
+    };
+    out.into_iter().zip(asked).map(known).collect()
 }
