@@ -8,7 +8,7 @@ use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::RDKafkaErrorCode as Code;
 use tidegate_core::{Error, Result};
 
-use super::ask::{Event, ask};
+use super::ask::{Event, ask, until_complete};
 use super::{c_name, text};
 use crate::client::Context;
 use crate::error;
@@ -53,6 +53,15 @@ pub fn describe(
     names: &[String],
     patience: Duration,
 ) -> Result<Vec<Option<Described>>> {
+    let found = until_complete(patience, |patience| describe_once(client, names, patience))?;
+    found.ok_or_else(|| Error::external(format!("looking at topics {names:?}: one is not in the answer")))
+}
+
+fn describe_once(
+    client: &BaseConsumer<Context>,
+    names: &[String],
+    patience: Duration,
+) -> Result<Option<Vec<Option<Described>>>> {
     let texts = names.iter().map(|n| c_name(n)).collect::<Result<Vec<_>>>()?;
     let mut pointers: Vec<*const c_char> = texts.iter().map(|t| t.as_ptr()).collect();
     // SAFETY: the names live to the end of the function; what is made here is destroyed below.
@@ -70,7 +79,7 @@ pub fn describe(
 
 /// # Safety
 /// `event` is the live answer to a DescribeTopics.
-unsafe fn described(event: Event, names: &[String]) -> Result<Vec<Option<Described>>> {
+unsafe fn described(event: Event, names: &[String]) -> Result<Option<Vec<Option<Described>>>> {
     let mut out: Vec<Option<Option<Described>>> = vec![None; names.len()];
     // SAFETY: all pointers belong to the event, which the caller keeps.
     unsafe {
@@ -100,10 +109,7 @@ unsafe fn described(event: Event, names: &[String]) -> Result<Vec<Option<Describ
         }
     }
     // Only an answer that says so means that there is no such topic.
-    let known = |(topic, name): (Option<Option<Described>>, &String)| {
-        topic.ok_or_else(|| Error::external(format!("looking at topic '{name}': not in the answer")))
-    };
-    out.into_iter().zip(names).map(known).collect()
+    Ok(out.into_iter().collect())
 }
 
 /// Offsets of partitions of one topic; -1 where a time lies after the newest record.
@@ -117,6 +123,17 @@ pub fn offsets(
     view: View,
     patience: Duration,
 ) -> Result<Vec<i64>> {
+    let found = until_complete(patience, |patience| offsets_once(client, topic, asked, view, patience))?;
+    found.ok_or_else(|| Error::external(format!("offsets of topic '{topic}': a partition is not in the answer")))
+}
+
+fn offsets_once(
+    client: &BaseConsumer<Context>,
+    topic: &str,
+    asked: &[(i32, OffsetAt)],
+    view: View,
+    patience: Duration,
+) -> Result<Option<Vec<i64>>> {
     let name = c_name(topic)?;
     let doing = format!("offsets of topic '{topic}'");
     // SAFETY: the list is destroyed below; the name lives to the end of the function.
@@ -147,7 +164,7 @@ pub fn offsets(
 
 /// # Safety
 /// `event` is the live answer to a ListOffsets.
-unsafe fn found(event: Event, topic: &str, asked: &[(i32, OffsetAt)]) -> Result<Vec<i64>> {
+unsafe fn found(event: Event, topic: &str, asked: &[(i32, OffsetAt)]) -> Result<Option<Vec<i64>>> {
     let mut out = vec![None; asked.len()];
     // SAFETY: all pointers belong to the event, which the caller keeps.
     unsafe {
@@ -169,10 +186,8 @@ unsafe fn found(event: Event, topic: &str, asked: &[(i32, OffsetAt)]) -> Result<
         }
     }
     // Where a broker did not answer its part of the question, the answer as a whole is good and lacks it.
-    let known = |(offset, (partition, at)): (Option<i64>, &(i32, OffsetAt))| {
-        offset.filter(|n| *n >= 0 || matches!(at, OffsetAt::Time(_))).ok_or_else(|| {
-            Error::external(format!("offsets of topic '{topic}' partition {partition}: not in the answer"))
-        })
+    let known = |(offset, (_, at)): (Option<i64>, &(i32, OffsetAt))| {
+        offset.filter(|n| *n >= 0 || matches!(at, OffsetAt::Time(_)))
     };
-    out.into_iter().zip(asked).map(known).collect()
+    Ok(out.into_iter().zip(asked).map(known).collect())
 }

@@ -12,9 +12,11 @@ use super::{Queue, text};
 use crate::client::Context;
 use crate::error;
 
-/// The longest time-out that librdkafka takes. Ours is kept here: it aborts the process ("eonce->refcnt > 0")
-/// when a request to a group's coordinator has timed out inside it and the coordinator is found afterwards.
+/// The longest time-out that librdkafka takes, for requests to a group's coordinator: it aborts the process
+/// ("eonce->refcnt > 0") when one has timed out inside it and the coordinator is found afterwards.
 const NEVER: Duration = Duration::from_secs(3600);
+/// How long after a time-out inside librdkafka its answer may come.
+const GRACE: Duration = Duration::from_secs(1);
 /// How long one look at the queue takes: a refused password is noticed within this time.
 const SLICE: Duration = Duration::from_millis(50);
 
@@ -48,7 +50,8 @@ pub(super) unsafe fn ask(
     unsafe {
         let queue = Queue::new(native);
         let options = c::rd_kafka_AdminOptions_new(native, op);
-        let ms = c_int::try_from(NEVER.as_millis()).unwrap_or(c_int::MAX);
+        let inside = if to_coordinator(op) { NEVER } else { patience };
+        let ms = c_int::try_from(inside.as_millis()).unwrap_or(c_int::MAX);
         c::rd_kafka_AdminOptions_set_request_timeout(options, ms, std::ptr::null_mut(), 0);
         send(options, queue.0);
         c::rd_kafka_AdminOptions_destroy(options);
@@ -79,9 +82,26 @@ pub(super) unsafe fn ask(
             if let Some(refused) = told.refusal() {
                 return Err(refused);
             }
-            if started.elapsed() > patience {
+            if started.elapsed() > patience + GRACE {
                 return Err(silence());
             }
         }
+    }
+}
+
+fn to_coordinator(op: c::rd_kafka_admin_op_t) -> bool {
+    use c::rd_kafka_admin_op_t as Op;
+    matches!(op, Op::RD_KAFKA_ADMIN_OP_LISTCONSUMERGROUPOFFSETS | Op::RD_KAFKA_ADMIN_OP_ALTERCONSUMERGROUPOFFSETS)
+}
+
+/// Asks once more while the answer lacks what was asked for, which passes with a broken connection.
+pub(super) fn until_complete<T>(patience: Duration, ask: impl Fn(Duration) -> Result<Option<T>>) -> Result<Option<T>> {
+    let started = Instant::now();
+    loop {
+        let found = ask(patience)?;
+        if found.is_some() || started.elapsed() > patience {
+            return Ok(found);
+        }
+        std::thread::sleep(SLICE);
     }
 }
