@@ -6,7 +6,7 @@ use std::time::Duration;
 use rdkafka::bindings as c;
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::RDKafkaErrorCode as Code;
-use tidegate_core::{Error, Result};
+use tidegate_core::Result;
 
 use super::ask::{Event, ask, until_complete};
 use super::{c_name, text};
@@ -53,8 +53,7 @@ pub fn describe(
     names: &[String],
     patience: Duration,
 ) -> Result<Vec<Option<Described>>> {
-    let found = until_complete(patience, |patience| describe_once(client, names, patience))?;
-    found.ok_or_else(|| Error::external(format!("looking at topics {names:?}: one is not in the answer")))
+    until_complete(&format!("looking at topics {names:?}"), patience, || describe_once(client, names, patience))
 }
 
 fn describe_once(
@@ -123,19 +122,18 @@ pub fn offsets(
     view: View,
     patience: Duration,
 ) -> Result<Vec<i64>> {
-    let found = until_complete(patience, |patience| offsets_once(client, topic, asked, view, patience))?;
-    found.ok_or_else(|| Error::external(format!("offsets of topic '{topic}': a partition is not in the answer")))
+    let doing = format!("offsets of topic '{topic}'");
+    until_complete(&doing, patience, || offsets_once(client, (topic, &doing), asked, view, patience))
 }
 
 fn offsets_once(
     client: &BaseConsumer<Context>,
-    topic: &str,
+    (topic, doing): (&str, &str),
     asked: &[(i32, OffsetAt)],
     view: View,
     patience: Duration,
 ) -> Result<Option<Vec<i64>>> {
     let name = c_name(topic)?;
-    let doing = format!("offsets of topic '{topic}'");
     // SAFETY: the list is destroyed below; the name lives to the end of the function.
     unsafe {
         let list = c::rd_kafka_topic_partition_list_new(c_int::try_from(asked.len()).unwrap_or(0));
@@ -148,7 +146,7 @@ fn offsets_once(
             };
         }
         let op = c::rd_kafka_admin_op_t::RD_KAFKA_ADMIN_OP_LISTOFFSETS;
-        let answer = ask(client, (op, &doing), patience, |options, queue| {
+        let answer = ask(client, (op, doing), patience, |options, queue| {
             let level = match view {
                 View::Committed => c::rd_kafka_IsolationLevel_t::RD_KAFKA_ISOLATION_LEVEL_READ_COMMITTED,
                 View::All => c::rd_kafka_IsolationLevel_t::RD_KAFKA_ISOLATION_LEVEL_READ_UNCOMMITTED,
@@ -158,13 +156,13 @@ fn offsets_once(
         });
         c::rd_kafka_topic_partition_list_destroy(list);
         let event = answer?;
-        found(event.0, topic, asked)
+        found(event.0, doing, asked)
     }
 }
 
 /// # Safety
 /// `event` is the live answer to a ListOffsets.
-unsafe fn found(event: Event, topic: &str, asked: &[(i32, OffsetAt)]) -> Result<Option<Vec<i64>>> {
+unsafe fn found(event: Event, doing: &str, asked: &[(i32, OffsetAt)]) -> Result<Option<Vec<i64>>> {
     let mut out = vec![None; asked.len()];
     // SAFETY: all pointers belong to the event, which the caller keeps.
     unsafe {
@@ -175,10 +173,7 @@ unsafe fn found(event: Event, topic: &str, asked: &[(i32, OffsetAt)]) -> Result<
             let entry = c::rd_kafka_ListOffsetsResultInfo_topic_partition(*infos.add(i));
             let code: Code = (*entry).err.into();
             if code != Code::NoError {
-                return Err(error::of_code(
-                    code,
-                    &format!("offsets of topic '{topic}' partition {}", (*entry).partition),
-                ));
+                return Err(error::of_code(code, &format!("{doing} partition {}", (*entry).partition)));
             }
             if let Some(at) = asked.iter().position(|(p, _)| *p == (*entry).partition) {
                 out[at] = Some((*entry).offset);

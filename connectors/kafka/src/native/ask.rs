@@ -94,13 +94,16 @@ fn to_coordinator(op: c::rd_kafka_admin_op_t) -> bool {
     matches!(op, Op::RD_KAFKA_ADMIN_OP_LISTCONSUMERGROUPOFFSETS | Op::RD_KAFKA_ADMIN_OP_ALTERCONSUMERGROUPOFFSETS)
 }
 
-/// Asks once more while the answer lacks what was asked for, which passes with a broken connection.
-pub(super) fn until_complete<T>(patience: Duration, ask: impl Fn(Duration) -> Result<Option<T>>) -> Result<Option<T>> {
+/// Asks (`doing`, for errors) once more while the answer lacks what was asked for, which passes with a broken
+/// connection.
+pub(super) fn until_complete<T>(doing: &str, patience: Duration, ask: impl Fn() -> Result<Option<T>>) -> Result<T> {
     let started = Instant::now();
     loop {
-        let found = ask(patience)?;
-        if found.is_some() || started.elapsed() > patience {
+        if let Some(found) = ask()? {
             return Ok(found);
+        }
+        if started.elapsed() > patience {
+            return Err(Error::external(format!("{doing}: the answer is not complete")));
         }
         std::thread::sleep(SLICE);
     }
