@@ -28,6 +28,12 @@ pub(crate) enum Truth {
 pub(crate) enum Predicate {
     And(Vec<Predicate>),
     Or(Vec<Predicate>),
+    One(Condition),
+}
+
+/// A condition on one field.
+#[derive(Debug)]
+pub(crate) enum Condition {
     Int { field: usize, op: CompareOp, value: i64 },
     Text { field: usize, op: CompareOp, value: Vec<u8> },
     Other { field: usize, op: CompareOp, value: Scalar },
@@ -52,15 +58,15 @@ impl Predicate {
             RowFilter::Or(filters) => Predicate::Or(all(filters)?),
             RowFilter::Compare { field, op, value } => {
                 let f = known(*field)?;
-                match value {
+                Predicate::One(match value {
                     Scalar::Int(n) if f.data_type.ty.is_integer() => {
-                        Predicate::Int { field: *field, op: *op, value: *n }
+                        Condition::Int { field: *field, op: *op, value: *n }
                     }
                     Scalar::Text(t) if f.is_text() => {
-                        Predicate::Text { field: *field, op: *op, value: t.clone().into_bytes() }
+                        Condition::Text { field: *field, op: *op, value: t.clone().into_bytes() }
                     }
-                    value => Predicate::Other { field: *field, op: *op, value: value.clone() },
-                }
+                    value => Condition::Other { field: *field, op: *op, value: value.clone() },
+                })
             }
             RowFilter::In { field, values } => {
                 let f = known(*field)?;
@@ -71,16 +77,19 @@ impl Predicate {
                     .filter_map(|v| if let Scalar::Text(t) = v { Some(t.clone().into_bytes()) } else { None })
                     .collect();
                 if f.data_type.ty.is_integer() && ints.len() == values.len() {
-                    Predicate::InInts { field: *field, values: ints }
+                    Predicate::One(Condition::InInts { field: *field, values: ints })
                 } else if f.is_text() && texts.len() == values.len() {
-                    Predicate::InTexts { field: *field, values: texts }
+                    Predicate::One(Condition::InTexts { field: *field, values: texts })
                 } else {
-                    let one = |v: &Scalar| Predicate::Other { field: *field, op: CompareOp::Eq, value: v.clone() };
-                    Predicate::Or(values.iter().map(one).collect())
+                    let equals = |v: &Scalar| Condition::Other { field: *field, op: CompareOp::Eq, value: v.clone() };
+                    Predicate::Or(values.iter().map(|v| Predicate::One(equals(v))).collect())
                 }
             }
-            RowFilter::IsNull(field) => known(*field).map(|_| Predicate::Null { field: *field, wanted: true })?,
-            RowFilter::IsNotNull(field) => known(*field).map(|_| Predicate::Null { field: *field, wanted: false })?,
+            RowFilter::IsNull(field) | RowFilter::IsNotNull(field) => {
+                known(*field)?;
+                let wanted = matches!(filter, RowFilter::IsNull(_));
+                Predicate::One(Condition::Null { field: *field, wanted })
+            }
         })
     }
 
@@ -104,10 +113,16 @@ impl Predicate {
                     open.retain(|row| said[*row as usize] == Truth::True);
                 }
             }
-            Predicate::Or(parts) => any(parts, rows, said, &|part: &Predicate, open: &[u32], said: &mut [Truth]| {
-                part.ask(chunk, fields, open, said);
-            }),
-            Predicate::Text { field, op: CompareOp::Eq, value } => {
+            Predicate::Or(parts) => any(parts, chunk, fields, rows, said),
+            Predicate::One(condition) => condition.ask(chunk, fields, rows, said),
+        }
+    }
+}
+
+impl Condition {
+    fn ask(&self, chunk: &Chunk<'_>, fields: &[Field], rows: &[u32], said: &mut [Truth]) {
+        match self {
+            Condition::Text { field, op: CompareOp::Eq, value } => {
                 let field = &fields[*field];
                 let plain = chunk.plain_texts(field);
                 for &row in rows {
@@ -122,33 +137,31 @@ impl Predicate {
         }
     }
 
-    /// What a single condition says of a row.
+    /// What it says of a row.
     fn one(&self, chunk: &Chunk<'_>, fields: &[Field], row: usize) -> Truth {
         match self {
-            // These consist of others, and are asked for many rows at once.
-            Predicate::And(_) | Predicate::Or(_) => Truth::False,
-            Predicate::Int { field, op, value } => {
+            Condition::Int { field, op, value } => {
                 truth(chunk.int(&fields[*field], row).map(|n| n.is_some_and(|n| holds(*op, n.cmp(value)))))
             }
-            Predicate::Text { field, op, value } => truth(
+            Condition::Text { field, op, value } => truth(
                 chunk
                     .text(&fields[*field], row)
                     .map(|t| t.is_some_and(|t| holds(*op, t.as_ref().cmp(value.as_slice())))),
             ),
-            Predicate::InInts { field, values } => {
+            Condition::InInts { field, values } => {
                 truth(chunk.int(&fields[*field], row).map(|n| n.is_some_and(|n| values.contains(&n))))
             }
-            Predicate::InTexts { field, values } => truth(
+            Condition::InTexts { field, values } => truth(
                 chunk
                     .text(&fields[*field], row)
                     .map(|t| t.is_some_and(|t| values.iter().any(|v| v.as_slice() == t.as_ref()))),
             ),
-            Predicate::Other { field, op, value } => truth(
+            Condition::Other { field, op, value } => truth(
                 chunk
                     .value(&fields[*field], row)
                     .map(|d| matches!(d, Datum::Scalar(s) if compare(&s, value).is_some_and(|o| holds(*op, o)))),
             ),
-            Predicate::Null { field, wanted } => {
+            Condition::Null { field, wanted } => {
                 truth(chunk.value(&fields[*field], row).map(|d| matches!(d, Datum::Scalar(Scalar::Null)) == *wanted))
             }
         }
@@ -156,11 +169,11 @@ impl Predicate {
 }
 
 /// OR: a row for which a part is TRUE is settled; one for which a part fails is so unless another is TRUE.
-fn any(parts: &[Predicate], rows: &[u32], said: &mut [Truth], mut ask: impl FnMut(&Predicate, &[u32], &mut [Truth])) {
+fn any(parts: &[Predicate], chunk: &Chunk<'_>, fields: &[Field], rows: &[u32], said: &mut [Truth]) {
     let mut open = rows.to_vec();
     let mut failed = Vec::new();
     for part in parts {
-        ask(part, &open, said);
+        part.ask(chunk, fields, &open, said);
         open.retain(|row| {
             let truth = said[*row as usize];
             if truth == Truth::Fails {

@@ -2,7 +2,7 @@
 
 mod chains;
 mod columns;
-mod filters;
+pub(crate) mod filters;
 mod other;
 
 use std::sync::Arc;

@@ -79,8 +79,8 @@ impl Encoder {
                 self.columns.len()
             )));
         }
-        if let Way::Raw(_) = &self.way
-            && let Some(values) = raw::as_they_are(rows.column(0))
+        if let Way::Raw(writer) = &self.way
+            && let Some(values) = writer.as_they_are(rows.column(0))
         {
             return Ok(Encoded { values, errors: Vec::new() });
         }

@@ -31,7 +31,19 @@ impl RawWriter {
         Ok(RawWriter { column: column.clone(), little_endian: format.little_endian })
     }
 
-    /// Writes anything but texts and bytes, which are [`as_they_are`].
+    /// Texts and bytes: their array is the messages' already.
+    pub(crate) fn as_they_are(&self, array: &ArrayRef) -> Option<BinaryArray> {
+        let ty = &self.column.data_type.ty;
+        if ty.is_text() {
+            array.as_string_opt::<i32>().map(|texts| texts.clone().into())
+        } else if ty.is_bytes() {
+            array.as_binary_opt::<i32>().cloned()
+        } else {
+            None
+        }
+    }
+
+    /// Writes anything but texts and bytes, which are [`RawWriter::as_they_are`].
     pub(crate) fn write(&mut self, rows: &RecordBatch, out: &mut Output) -> Result<()> {
         let array = rows.column(0);
         let wrong = || Error::internal(format!("{} in an Arrow array of {}", self.column.data_type, array.data_type()));
@@ -58,14 +70,6 @@ impl RawWriter {
             _ => return Err(wrong()),
         }
         Ok(())
-    }
-}
-
-/// Texts and bytes: their array is the messages' already.
-pub(crate) fn as_they_are(array: &ArrayRef) -> Option<BinaryArray> {
-    match array.as_string_opt::<i32>() {
-        Some(texts) => Some(texts.clone().into()),
-        None => array.as_binary_opt::<i32>().cloned(),
     }
 }
 

@@ -34,14 +34,17 @@ fn document(cells: [Cell; 4]) -> String {
     format!("{{{}}}", NAMES.into_iter().zip(cells).filter_map(one).collect::<Vec<_>>().join(","))
 }
 
-/// What one condition says: TRUE, FALSE, or that its field fails.
-type Said = Option<bool>;
+/// What a filter or a condition says: TRUE, FALSE, or that a field fails.
+pub(crate) type Said = Option<bool>;
 
-fn said(filter: &RowFilter, cells: [Cell; 4]) -> Said {
+/// The plain evaluation: conditions in order, from what each of them says.
+pub(crate) fn said(filter: &RowFilter, condition: &dyn Fn(&RowFilter) -> Said) -> Said {
     match filter {
-        RowFilter::And(parts) => parts.iter().map(|p| said(p, cells)).find(|t| *t != Some(true)).unwrap_or(Some(true)),
+        RowFilter::And(parts) => {
+            parts.iter().map(|p| said(p, condition)).find(|t| *t != Some(true)).unwrap_or(Some(true))
+        }
         RowFilter::Or(parts) => {
-            let all: Vec<Said> = parts.iter().map(|p| said(p, cells)).collect();
+            let all: Vec<Said> = parts.iter().map(|p| said(p, condition)).collect();
             if all.contains(&Some(true)) {
                 Some(true)
             } else if all.contains(&None) {
@@ -50,11 +53,29 @@ fn said(filter: &RowFilter, cells: [Cell; 4]) -> Said {
                 Some(false)
             }
         }
+        one => condition(one),
+    }
+}
+
+/// Filters of any shape over these conditions.
+pub(crate) fn shapes(condition: impl Strategy<Value = RowFilter> + 'static) -> impl Strategy<Value = RowFilter> {
+    condition.prop_recursive(4, 24, 4, |inner| {
+        prop_oneof![
+            prop::collection::vec(inner.clone(), 0..4).prop_map(RowFilter::And),
+            prop::collection::vec(inner, 0..4).prop_map(RowFilter::Or),
+        ]
+    })
+}
+
+/// What one condition says of a document.
+fn of(filter: &RowFilter, cells: [Cell; 4]) -> Said {
+    match filter {
         RowFilter::Compare { field, value, .. } => condition(cells[*field], *field, |n| number(value) == n),
         RowFilter::In { field, values } => condition(cells[*field], *field, |n| values.iter().any(|v| number(v) == n)),
         RowFilter::IsNull(field) | RowFilter::IsNotNull(field) if cells[*field] == Cell::Bad && *field >= 2 => None,
         RowFilter::IsNull(field) => Some(cells[*field] == Cell::Missing),
         RowFilter::IsNotNull(field) => Some(cells[*field] != Cell::Missing),
+        RowFilter::And(_) | RowFilter::Or(_) => panic!("not a condition"),
     }
 }
 
@@ -90,12 +111,7 @@ fn filters() -> impl Strategy<Value = RowFilter> {
         1 => field.clone().prop_map(RowFilter::IsNull),
         1 => field.prop_map(RowFilter::IsNotNull),
     ];
-    leaf.prop_recursive(4, 24, 4, |inner| {
-        prop_oneof![
-            prop::collection::vec(inner.clone(), 0..4).prop_map(RowFilter::And),
-            prop::collection::vec(inner, 0..4).prop_map(RowFilter::Or),
-        ]
-    })
+    shapes(leaf)
 }
 
 fn cells() -> impl Strategy<Value = [Cell; 4]> {
@@ -124,7 +140,7 @@ proptest! {
         let fails = |cells: [Cell; 4]| cells[2..].contains(&Cell::Bad);
         let (mut kept, mut failed, mut dropped) = (Vec::new(), Vec::new(), 0);
         for (n, cells) in rows.iter().enumerate() {
-            match said(&filter, *cells) {
+            match said(&filter, &|one| of(one, *cells)) {
                 Some(false) => dropped += 1,
                 Some(true) if !fails(*cells) => kept.push(n as u32),
                 _ => failed.push(n as u32),
