@@ -89,6 +89,16 @@ impl WideBuffer {
             self.slice(source.get(start..end).unwrap_or(&[]));
         }
     }
+    /// Appends the first `length` bytes of `piece`.
+    #[inline]
+    pub fn padded<const N: usize>(&mut self, piece: &[u8; N], length: usize) {
+        if let Some(to) = self.bytes.get_mut(self.length..).and_then(|b| b.first_chunk_mut::<N>()) {
+            *to = *piece;
+            self.length += length.min(N);
+        } else {
+            self.slice(&piece[..length.min(N)]);
+        }
+    }
     /// Appends bytes.
     pub fn slice(&mut self, piece: &[u8]) {
         let end = self.length + piece.len();
@@ -127,6 +137,7 @@ mod tests {
         fn a_wide_buffer_holds_what_was_appended(
             source in prop::collection::vec(any::<u8>(), 0..100),
             ranges in prop::collection::vec((0..100_usize, 0..60_usize, any::<bool>()), 0..40),
+            piece in any::<[u8; 20]>(),
             room in 0..50_usize,
         ) {
             let (mut wide, mut plain) = (WideBuffer::with_capacity(room), Vec::new());
@@ -134,6 +145,8 @@ mod tests {
                 let (from, before) = (source.get(start..start + length).unwrap_or(&[]), plain.len());
                 wide.range(&source, start, start + length);
                 plain.extend_from_slice(from);
+                wide.padded(&piece, length % 20);
+                plain.extend_from_slice(&piece[..length % 20]);
                 if taken_back {
                     wide.truncate(before);
                     plain.truncate(before);

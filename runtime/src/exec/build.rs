@@ -190,7 +190,8 @@ impl Builder {
         let mut elements = Vec::with_capacity(groups.len());
         for group in &groups {
             let mut outs: Vec<Vec<Consumer>> = Vec::new();
-            for node in group {
+            // Between an aggregate and its Calc nothing goes out.
+            for node in if self.is_fused(group) { &group[1..] } else { group } {
                 let mut out = Vec::new();
                 for (to, input) in &consumers[*node] {
                     match (element_of.get(to), self.graph.cut(*node, *to, *input)) {
@@ -229,12 +230,34 @@ impl Builder {
         if matches!(self.plan.nodes[node].op, Op::Calc { .. }) { 0 } else { input }
     }
 
-    /// The nodes of a stage, Calcs over one input together at the place of the first.
+    /// Whether these are an aggregate and the Calc that it takes in.
+    fn is_fused(&self, group: &[NodeId]) -> bool {
+        group.len() > 1 && matches!(self.plan.nodes[group[0]].op, Op::GroupAggregate { .. })
+    }
+
+    /// The Calc that an aggregate takes in: the only one who reads it.
+    fn fused_calc(&self, aggregate: NodeId) -> Option<NodeId> {
+        let readers = &self.plan.consumers()[aggregate];
+        let [(calc, _)] = readers[..] else { return None };
+        let is_aggregate = matches!(self.plan.nodes[aggregate].op, Op::GroupAggregate { .. });
+        (is_aggregate && Some(aggregate) != self.plan.query && ops::group_aggregate::fuses(&self.plan.nodes[calc]))
+            .then_some(calc)
+    }
+
+    /// The nodes of a stage; Calcs over one input together at the place of the first, and with an
+    /// aggregate the Calc that it takes in.
     fn groups(&self, stage: &Stage) -> Vec<Vec<NodeId>> {
         let mut groups: Vec<Vec<NodeId>> = Vec::new();
         let mut fan: BTreeMap<NodeId, usize> = BTreeMap::new();
         for node in &stage.nodes {
             let n = &self.plan.nodes[*node];
+            if groups.iter().any(|g| g.contains(node)) {
+                continue;
+            }
+            if let Some(calc) = self.fused_calc(*node).filter(|calc| stage.nodes.contains(calc)) {
+                groups.push(vec![*node, calc]);
+                continue;
+            }
             if matches!(n.op, Op::Calc { .. }) && Some(*node) != self.plan.query {
                 if let Some(group) = fan.get(&n.inputs[0]) {
                     groups[*group].push(*node);
@@ -276,6 +299,12 @@ impl Builder {
                 place = self.plan.tables.get(sink.table).map(|t| format!("table {}", t.spec.name)).unwrap_or_default();
                 Work::Sink(Box::new(self.sink(id, sink, task, tasks, number).context(|| place.clone())?))
             }
+            Op::GroupAggregate { .. } if self.is_fused(group) => {
+                let calc = (&self.plan.nodes[group[1]], self.metrics.operators[group[1]].1.clone());
+                let label = || calc.0.label.clone();
+                let operator = ops::build_fused((node, context.clone()), calc.clone(), &self.plan).context(label)?;
+                Work::Operator(operator)
+            }
             Op::Calc { .. } if group.len() > 1 => {
                 let branches = group
                     .iter()
@@ -285,7 +314,7 @@ impl Builder {
             }
             _ => Work::Operator(ops::build(node, &self.plan, context.clone()).context(|| node.label.clone())?),
         };
-        if Some(id) == self.plan.query {
+        if group.last().copied() == self.plan.query {
             consumers[0].push(Consumer::Collect);
         }
         Ok(Element {

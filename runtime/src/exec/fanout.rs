@@ -56,7 +56,7 @@ impl Fanout {
         let results = self.program.evaluate(&batch.change.rows, &now, &mut errors)?;
         // A row that one of them cannot compute is reported once, for all.
         if let (false, Some(first)) = (errors.is_empty(), self.branches.first()) {
-            report(&errors, batch, &first.metrics, out)?;
+            report(&errors, batch.origin.as_ref(), &first.metrics, out)?;
         }
         for ((branch, result), consumers) in self.branches.iter().zip(results).zip(consumers) {
             OperatorMetrics::add(&branch.metrics.rows_in, batch.len() as u64);

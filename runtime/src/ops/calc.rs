@@ -6,7 +6,7 @@ use tidegate_core::{ChangeBatch, Column, Error, Result};
 use tidegate_plan::{Expr, Node, Plan};
 
 use super::changes::record_batch;
-use crate::batch::Batch;
+use crate::batch::{Batch, Origin};
 use crate::expr::{CalcProgram, CalcResult, EvalContext, RowErrors};
 use crate::metrics::OperatorMetrics;
 use crate::operator::{BadRow, Operator, OperatorContext, Output};
@@ -71,7 +71,7 @@ impl Operator for Calc {
         let mut errors = RowErrors::default();
         let now = EvalContext { now_micros: self.ctx.clock.now_micros() };
         let result = self.program.evaluate(&batch.change.rows, &now, &mut errors)?;
-        report(&errors, &batch, &self.ctx.metrics, out)?;
+        report(&errors, batch.origin.as_ref(), &self.ctx.metrics, out)?;
         let rows = self.shape.rows(&batch, result)?;
         if rows.is_empty() { Ok(()) } else { out.emit(rows) }
     }
@@ -81,14 +81,19 @@ impl Operator for Calc {
 ///
 /// # Errors
 /// Where the policy is to stop.
-pub fn report(errors: &RowErrors, batch: &Batch, metrics: &OperatorMetrics, out: &mut dyn Output) -> Result<()> {
+pub fn report(
+    errors: &RowErrors,
+    origin: Option<&Origin>,
+    metrics: &OperatorMetrics,
+    out: &mut dyn Output,
+) -> Result<()> {
     for null in &errors.nulls {
         metrics.count(&format!("cast-null:{}", null.what), null.count, || {
-            batch.origin.as_ref().map(|o| o.describe(null.first_row as usize)).unwrap_or_default()
+            origin.map(|o| o.describe(null.first_row as usize)).unwrap_or_default()
         });
     }
     for error in &errors.errors {
-        let origin = batch.origin.clone().map(|o| (o, error.row as usize));
+        let origin = origin.map(|o| (o.clone(), error.row as usize));
         out.bad_row(BadRow { origin, reason: format!("{}: {}", error.what, error.reason), class: error.class })?;
     }
     Ok(())

@@ -30,13 +30,21 @@ impl ChangeRows {
                     self.push(RowKind::Delete, old);
                 }
             }
-            (Some(old), Some(new)) => {
-                if changes.update_before {
-                    self.push(RowKind::UpdateBefore, old);
-                }
-                self.push(if changes.update_after { RowKind::UpdateAfter } else { RowKind::Insert }, new);
-            }
+            (Some(_), Some(_)) => self.update(changes, old, new),
         }
+    }
+    /// Adds what an update means of which one side or the other may have been filtered out.
+    pub fn update(&mut self, changes: Changes, old: Option<u32>, new: Option<u32>) {
+        if let (Some(old), true) = (old, changes.update_before) {
+            self.push(RowKind::UpdateBefore, old);
+        }
+        if let Some(new) = new {
+            self.push(if changes.update_after { RowKind::UpdateAfter } else { RowKind::Insert }, new);
+        }
+    }
+    /// Number of rows.
+    pub fn len(&self) -> usize {
+        self.kinds.len()
     }
     /// Whether there are no rows.
     pub fn is_empty(&self) -> bool {
@@ -94,19 +102,21 @@ pub fn interleave(a: &ArrayRef, b: &ArrayRef, places: &[(usize, usize)]) -> Resu
         .map_err(|e| Error::internal(format!("interleave: {e}")))
 }
 
-/// Marks in `changed` the rows in which two columns differ; NULL equals NULL, and doubles are compared
-/// by their bits.
-pub fn mark_changed(a: &ArrayRef, b: &ArrayRef, changed: &mut [bool]) {
+/// Marks in `changed` the pairs (row of `a`, row of `b`) that differ; NULL equals NULL, and doubles are
+/// compared by their bits.
+pub fn mark_changed(a: &ArrayRef, b: &ArrayRef, pairs: &[(usize, usize)], changed: &mut [bool]) {
+    let mut mark = |same: &dyn Fn(usize, usize) -> bool| {
+        for ((i, j), c) in pairs.iter().zip(changed.iter_mut()) {
+            *c |= match (a.is_null(*i), b.is_null(*j)) {
+                (false, false) => !same(*i, *j),
+                (m, n) => m != n,
+            };
+        }
+    };
     macro_rules! by_value {
         ($t:ty, $same:expr) => {{
             let (x, y) = (a.as_primitive::<$t>(), b.as_primitive::<$t>());
-            for (i, c) in changed.iter_mut().enumerate() {
-                let differ = match (x.is_null(i), y.is_null(i)) {
-                    (false, false) => !$same(x.value(i), y.value(i)),
-                    (m, n) => m != n,
-                };
-                *c |= differ;
-            }
+            mark(&|i, j| $same(x.value(i), y.value(j)));
         }};
     }
     match a.data_type() {
@@ -116,18 +126,9 @@ pub fn mark_changed(a: &ArrayRef, b: &ArrayRef, changed: &mut [bool]) {
         DataType::Float64 => by_value!(Float64Type, |x: f64, y: f64| x.to_bits() == y.to_bits()),
         DataType::Utf8 => {
             let (x, y) = (a.as_string::<i32>(), b.as_string::<i32>());
-            for (i, c) in changed.iter_mut().enumerate() {
-                *c |= match (x.is_null(i), y.is_null(i)) {
-                    (false, false) => x.value(i) != y.value(i),
-                    (m, n) => m != n,
-                };
-            }
+            mark(&|i, j| x.value(i) == y.value(j));
         }
-        _ => {
-            for (i, c) in changed.iter_mut().enumerate() {
-                *c |= a.slice(i, 1).as_ref() != b.slice(i, 1).as_ref();
-            }
-        }
+        _ => mark(&|i, j| a.slice(i, 1).as_ref() == b.slice(j, 1).as_ref()),
     }
 }
 

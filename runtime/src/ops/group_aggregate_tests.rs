@@ -247,15 +247,15 @@ fn changes_are_held_back_to_the_barrier() {
 fn not_everything_is_held_back() {
     let plan = count_plan(Changes::APPEND, Changes::UPSERT, vec![0]);
     let (mut operator, mut out) = (make(&plan), Collected::default());
-    let names: Vec<String> = (0..40_000).map(|i| format!("w{i}")).collect();
-    for chunk in names.chunks(1000) {
+    let names: Vec<String> = (0..150_000).map(|i| format!("w{i}")).collect();
+    for chunk in names.chunks(5000) {
         let rows: Vec<(&str, i64)> = chunk.iter().map(|n| (n.as_str(), 1)).collect();
         let Step::Rows(batch) = words(&rows, &[]) else { unreachable!() };
         operator.process(0, batch, &mut out).unwrap();
     }
     let early = out.lines().len();
     operator.flush(&mut out).unwrap();
-    assert!((30_000..40_000).contains(&early) && out.lines().len() == 40_000, "{early}");
+    assert!((130_000..150_000).contains(&early) && out.lines().len() == 150_000, "{early}");
 }
 
 #[test]

@@ -9,6 +9,8 @@ pub mod group_aggregate;
 #[cfg(test)]
 mod group_aggregate_tests;
 #[cfg(test)]
+mod group_calc_tests;
+#[cfg(test)]
 mod keyed_tests;
 pub mod latest;
 pub mod sink;
@@ -17,12 +19,31 @@ pub(crate) mod test_kit;
 pub mod top_n;
 pub mod window;
 
+use std::sync::Arc;
+
 use tidegate_core::{Error, Result};
 use tidegate_plan::{Node, Op, Plan, WindowKind};
 
 use self::latest::{Keep, LatestRow};
 use self::top_n::Ranks;
+use crate::metrics::OperatorMetrics;
 use crate::operator::{Operator, OperatorContext};
+
+/// The operator of a GROUP BY and the Calc behind it, for which [`group_aggregate::fuses`] holds.
+///
+/// # Errors
+/// Where the plan does not fit together.
+pub fn build_fused(
+    (node, ctx): (&Node, OperatorContext),
+    (calc, metrics): (&Node, Arc<OperatorMetrics>),
+    plan: &Plan,
+) -> Result<Box<dyn Operator>> {
+    let Op::GroupAggregate { keys, aggregates } = &node.op else {
+        return Err(Error::internal(format!("{} takes no Calc in", node.label)));
+    };
+    let aggregate = group_aggregate::GroupAggregate::new(node, plan, keys, aggregates, ctx)?;
+    Ok(Box::new(aggregate.with_calc(calc, node, metrics)?))
+}
 
 /// The operator of a node. Scans, constant rows, unions and sinks belong to the execution.
 ///

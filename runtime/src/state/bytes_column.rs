@@ -1,6 +1,8 @@
 //! One byte string or NULL a group: short ones in place, longer ones in a shared arena. Replacing a
 //! value allocates nothing.
 
+use tidegate_formats::text::buffer::WideBuffer;
+
 /// Byte strings by dense index.
 #[derive(Debug, Default)]
 pub struct BytesColumn {
@@ -41,10 +43,35 @@ impl Cell {
         Cell { len: len as u32, data }
     }
     fn inline(value: &[u8]) -> Cell {
-        let mut data = [0; INLINE];
-        data[..value.len()].copy_from_slice(value);
-        Cell { len: value.len() as u32, data }
+        Cell { len: value.len() as u32, data: padded(value) }
     }
+}
+
+/// Up to [`INLINE`] bytes, then zeros. In steps of fixed widths that overlap: a copy of any width is a
+/// call, which is most of the work for a few bytes.
+fn padded(value: &[u8]) -> [u8; INLINE] {
+    fn step<const W: usize>(data: &mut [u8; INLINE], value: &[u8], at: usize) {
+        if let (Some(to), Some(from)) = (data[at..].first_chunk_mut::<W>(), value[at..].first_chunk::<W>()) {
+            *to = *from;
+        }
+    }
+    let mut data = [0; INLINE];
+    match value.len() {
+        16.. => {
+            step::<16>(&mut data, value, 0);
+            step::<4>(&mut data, value, value.len() - 4);
+        }
+        8.. => {
+            step::<8>(&mut data, value, 0);
+            step::<8>(&mut data, value, value.len() - 8);
+        }
+        4.. => {
+            step::<4>(&mut data, value, 0);
+            step::<4>(&mut data, value, value.len() - 4);
+        }
+        _ => data.iter_mut().zip(value).for_each(|(to, from)| *to = *from),
+    }
+    data
 }
 
 impl BytesColumn {
@@ -68,23 +95,23 @@ impl BytesColumn {
         }
     }
     /// Appends the value at an index to `out`; false for NULL.
-    pub fn append_to(&self, i: u32, out: &mut Vec<u8>) -> bool {
+    pub fn append_to(&self, i: u32, out: &mut WideBuffer) -> bool {
         let cell = &self.cells[i as usize];
         match cell.len {
             NULL => return false,
-            len if len as usize <= INLINE => {
-                // At a fixed width, then cut: no call for a few bytes.
-                let end = out.len() + len as usize;
-                out.extend_from_slice(&cell.data);
-                out.truncate(end);
-            }
-            len => out.extend_from_slice(&self.arena[cell.start()..cell.start() + len as usize]),
+            len if len as usize <= INLINE => out.padded(&cell.data, len as usize),
+            len => out.slice(&self.arena[cell.start()..cell.start() + len as usize]),
         }
         true
     }
     /// Replaces a value.
     pub fn set(&mut self, i: u32, value: &[u8]) {
         let cell = &mut self.cells[i as usize];
+        if value.len() <= INLINE && self.arena.is_empty() {
+            // Nothing to give back, so the old value need not be waited for.
+            *cell = Cell::inline(value);
+            return;
+        }
         let room = cell.room();
         if value.len() <= INLINE {
             *cell = Cell::inline(value);

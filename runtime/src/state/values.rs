@@ -6,6 +6,7 @@ use arrow_array::{Array, ArrayRef};
 use arrow_buffer::NullBufferBuilder;
 use arrow_schema::DataType;
 use tidegate_core::{Error, Result};
+use tidegate_formats::text::buffer::WideBuffer;
 
 use super::bytes_column::BytesColumn;
 use super::codec::{EncodedRows, Form};
@@ -201,7 +202,7 @@ impl Values {
         }
     }
     fn bytes_column(&self, values: &BytesColumn, groups: &[u32]) -> Result<ArrayRef> {
-        let mut data = Vec::with_capacity(groups.len() * 16);
+        let mut data = WideBuffer::with_capacity(groups.len() * 16);
         let mut offsets = Vec::with_capacity(groups.len() + 1);
         let mut nulls = NullBufferBuilder::new(groups.len());
         offsets.push(0);
@@ -210,7 +211,7 @@ impl Values {
             let end = i32::try_from(data.len()).map_err(|_| Error::internal("more than 2 GiB of text in one batch"))?;
             offsets.push(end);
         }
-        physical::from_bytes(data, offsets, nulls.finish(), &self.ty)
+        physical::from_bytes(data.into_vec(), offsets, nulls.finish(), &self.ty)
     }
     /// Puts a whole column into groups.
     ///

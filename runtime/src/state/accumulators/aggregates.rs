@@ -100,6 +100,14 @@ impl Aggregates {
     pub fn results(&self, groups: &[u32]) -> Result<Vec<ArrayRef>> {
         self.slots.iter().map(|s| s.accumulator.results(groups)).collect()
     }
+    /// The results of one of them.
+    ///
+    /// # Errors
+    /// Where the state is broken.
+    pub fn result(&self, index: usize, groups: &[u32]) -> Result<ArrayRef> {
+        let slot = self.slots.get(index).ok_or_else(|| Error::internal("an aggregate that is not there is read"))?;
+        slot.accumulator.results(groups)
+    }
     /// The types of the persisted columns.
     pub fn types(&self) -> Vec<DataType> {
         self.slots.iter().flat_map(|s| s.accumulator.types()).collect()

@@ -233,6 +233,18 @@ impl Groups {
     pub fn results(&self, groups: &[u32]) -> Result<Vec<ArrayRef>> {
         self.aggregates.results(groups)
     }
+    /// Some columns of these groups, counted over those of the key and then the results.
+    ///
+    /// # Errors
+    /// Where the state is broken.
+    pub fn output(&self, columns: &[usize], groups: &[u32]) -> Result<Vec<ArrayRef>> {
+        let n = self.keys.types().len();
+        let keys = if columns.iter().any(|c| *c < n) { self.keys.columns(groups)? } else { Vec::new() };
+        columns
+            .iter()
+            .map(|c| if *c < n { Ok(keys[*c].clone()) } else { self.aggregates.result(*c - n, groups) })
+            .collect()
+    }
     /// How many sums overflowed since the last call, and one of their groups.
     pub fn take_overflows(&mut self) -> Option<(u64, u32)> {
         self.aggregates.take_overflows()

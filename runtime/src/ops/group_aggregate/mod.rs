@@ -8,23 +8,37 @@
 //!
 //! State older than `table.exec.state.ttl` is dropped unseen: the group starts anew. While a TTL is
 //! set, unchanged results are emitted too, so that state behind this operator does not expire first.
+//!
+//! A Calc that nothing else feeds is fused in; see [`shown`].
 
-use arrow_array::{Array, ArrayRef, RecordBatch};
+mod held;
+mod shown;
+
+use std::borrow::Cow;
+use std::sync::Arc;
+
+use arrow_array::{ArrayRef, RecordBatch};
 use arrow_schema::{DataType, SchemaRef};
 use tidegate_core::types::arrow_schema;
 use tidegate_core::{Error, Result};
 use tidegate_plan::{AggregateCall, Changes, Node, Plan};
 
+pub use shown::fuses;
+
+use self::held::{Before, Held};
+use self::shown::{FusedCalc, HIDDEN, Seen, Shown};
+use super::calc::report;
 use super::changes::{ChangeRows, interleave, mark_changed, project, retractions, take};
 use crate::batch::Batch;
+use crate::expr::RowErrors;
 use crate::metrics::OperatorMetrics;
 use crate::operator::{Operator, OperatorContext, Output, StateLayout};
 use crate::state::groups::Groups;
 
 /// How many groups a tick looks at for expiry.
 const SWEEP: usize = 4096;
-/// How many changed groups are held back at most.
-const MOST_HELD: usize = 32_768;
+/// Groups of one emitted batch at most.
+const EMIT_GROUPS: usize = 8192;
 
 /// The operator.
 pub struct GroupAggregate {
@@ -36,23 +50,12 @@ pub struct GroupAggregate {
     per_row: bool,
     ttl: i64,
     ctx: OperatorContext,
+    shown: Shown,
     held: Held,
     /// Groups that have lost their last row. Ids of the batch may still name them until its end.
     gone: Vec<u32>,
     sweep_at: u32,
     reported: u64,
-}
-
-/// Groups that have changed since the last emission, in order of their first change.
-#[derive(Default)]
-struct Held {
-    /// By group: whether it is held.
-    is_held: Vec<bool>,
-    groups: Vec<u32>,
-    /// Whether the group was there before.
-    new: Vec<bool>,
-    /// The results before the first change, a set of columns a batch.
-    old: Vec<Vec<ArrayRef>>,
 }
 
 impl GroupAggregate {
@@ -80,11 +83,23 @@ impl GroupAggregate {
             per_row: !plan.settings.mini_batch,
             ttl: plan.settings.state_ttl_ms,
             ctx,
+            shown: Shown::Results,
             held: Held::default(),
             gone: Vec::new(),
             sweep_at: 0,
             reported: 0,
         })
+    }
+
+    /// Takes in the Calc behind it, for which [`fuses`] holds.
+    ///
+    /// # Errors
+    /// Where an expression does not compile.
+    pub fn with_calc(mut self, calc: &Node, input: &Node, metrics: Arc<OperatorMetrics>) -> Result<Self> {
+        let calc = FusedCalc::new(calc, &input.columns, self.ctx.clock.clone(), metrics)?;
+        self.schema = calc.schema.clone();
+        self.shown = Shown::Calc(Box::new(calc));
+        Ok(self)
     }
 
     /// The end of the longest run from `start` in which no group occurs twice.
@@ -105,73 +120,123 @@ impl GroupAggregate {
         self.apply(part, now)
     }
 
-    /// Holds the groups that are not held yet, with their results as they are.
+    /// Holds the groups that are not held yet, with what is seen of them now.
     fn hold(&mut self, ids: &[u32], now: i64) -> Result<()> {
-        self.held.is_held.resize(self.groups.keys().table().bound(), false);
-        let from = self.held.groups.len();
-        for id in ids {
-            if !std::mem::replace(&mut self.held.is_held[*id as usize], true) {
-                self.held.groups.push(*id);
-            }
-        }
-        let first = &self.held.groups[from..];
+        let first = self.held.add(ids, self.groups.keys().table().bound());
         if first.is_empty() {
             return Ok(());
         }
-        for group in first {
-            // Where rows can be taken back, an empty group is a new one; elsewhere those just made are.
-            let mut new = if self.retract { self.groups.count(*group) == 0 } else { self.groups.take_fresh(*group) };
-            if self.ttl > 0 && !new && now - self.groups.touched(*group) > self.ttl {
-                self.groups.reset(*group);
-                new = true;
-            }
-            self.held.new.push(new);
-        }
-        self.held.old.push(self.groups.results(first)?);
+        let new: Vec<bool> = first.iter().map(|group| self.is_new(*group, now)).collect();
+        let known: Vec<u32> = first.iter().zip(&new).filter(|(_, new)| !**new).map(|(group, _)| *group).collect();
+        // What fails now has failed, and was reported, when it came to be.
+        let seen = self.shown.of(&self.groups, &known, &mut RowErrors::default())?;
+        self.held.remember(&new, seen);
         Ok(())
+    }
+
+    /// Whether nothing was there of a group before the rows that are about to be taken.
+    fn is_new(&mut self, group: u32, now: i64) -> bool {
+        // Where rows can be taken back, an empty group is a new one; elsewhere those just made are.
+        let new = if self.retract { self.groups.count(group) == 0 } else { self.groups.take_fresh(group) };
+        if self.ttl > 0 && !new && now - self.groups.touched(group) > self.ttl {
+            self.groups.reset(group);
+            return true;
+        }
+        new
     }
 
     /// Emits what the held groups have come to.
     fn release(&mut self, out: &mut dyn Output) -> Result<()> {
-        if self.held.groups.is_empty() {
+        if self.held.is_empty() {
             return Ok(());
         }
-        let groups = std::mem::take(&mut self.held.groups);
-        let new = std::mem::take(&mut self.held.new);
-        let old = joined(&std::mem::take(&mut self.held.old))?;
-        groups.iter().for_each(|g| self.held.is_held[*g as usize] = false);
-        let results = self.groups.results(&groups)?;
-        let mut changed = vec![self.ttl > 0; groups.len()];
-        for (a, b) in old.iter().zip(&results) {
-            mark_changed(a, b, &mut changed);
+        let (groups, before, old) = self.held.take()?;
+        for (groups, before) in groups.chunks(EMIT_GROUPS).zip(before.chunks(EMIT_GROUPS)) {
+            self.emit(groups, before, &old, out)?;
         }
-        let n = groups.len() as u32;
-        let (mut rows, mut with_old) = (ChangeRows::default(), false);
-        for (i, group) in (0..n).zip(&groups) {
-            let gone = self.retract && self.groups.count(*group) == 0 && !self.keys.is_empty();
-            match (new[i as usize], gone) {
-                (true, true) => {}
-                (true, false) => rows.change(self.changes, None, Some(n + i)),
-                (false, true) => {
-                    with_old = true;
-                    rows.change(self.changes, Some(i), None);
-                }
-                (false, false) if changed[i as usize] => {
-                    with_old |= self.changes.update_before;
-                    rows.change(self.changes, Some(i), Some(n + i));
-                }
-                (false, false) => {}
+        Ok(())
+    }
+
+    fn emit(&mut self, groups: &[u32], before: &[Before], old: &[ArrayRef], out: &mut dyn Output) -> Result<()> {
+        let live: Cow<'_, [u32]> = if self.retract {
+            groups.iter().copied().filter(|g| !self.is_empty(*g)).collect()
+        } else {
+            Cow::Borrowed(groups)
+        };
+        let mut errors = RowErrors::default();
+        let seen = self.shown.of(&self.groups, &live, &mut errors)?;
+        let metrics = if let Shown::Calc(calc) = &self.shown { &calc.metrics } else { &self.ctx.metrics };
+        report(&errors, None, metrics, out)?;
+        let changes = self.changes(groups, before, old, &seen)?;
+        if changes.rows.is_empty() {
+            return Ok(());
+        }
+        let columns = self.columns(&changes, old, &seen.columns)?;
+        if let Shown::Calc(calc) = &self.shown {
+            OperatorMetrics::add(&calc.metrics.rows_in, changes.rows.len() as u64);
+            OperatorMetrics::add(&calc.metrics.rows_out, changes.rows.len() as u64);
+        }
+        out.emit(Batch::new(changes.rows.finish(&self.schema, columns)?))
+    }
+
+    /// A group without rows is about to go; but the one of an aggregate without keys stays.
+    fn is_empty(&self, group: u32) -> bool {
+        self.retract && self.groups.count(group) == 0 && !self.keys.is_empty()
+    }
+
+    /// The rows to emit for groups. Those that are empty now are emptied altogether.
+    fn changes(&mut self, groups: &[u32], before: &[Before], old: &[ArrayRef], seen: &Seen) -> Result<Emission> {
+        let base = old.first().map_or(0, |c| c.len() as u32);
+        let mut now = seen.rows.iter().map(|row| (*row != HIDDEN).then_some(*row));
+        let states: Vec<(bool, Option<u32>)> = groups
+            .iter()
+            .map(|group| if self.is_empty(*group) { (true, None) } else { (false, now.next().flatten()) })
+            .collect();
+        let differs = self.differences(before, &states, old, &seen.columns);
+        let mut out = Emission { base, ..Emission::default() };
+        for (i, (group, (gone, now))) in groups.iter().zip(states).enumerate() {
+            let now = now.map(|row| base + row);
+            match (before[i], gone) {
+                (Before::Row(old), true) => out.rows.change(self.changes, Some(old), None),
+                (Before::Row(old), false) if differs[i] => out.rows.update(self.changes, Some(old), now),
+                (Before::Hidden, false) => out.rows.update(self.changes, None, now),
+                (Before::Nothing, false) => out.rows.change(self.changes, None, now),
+                (Before::Row(_), false) | (Before::Hidden | Before::Nothing, true) => {}
             }
+            out.groups.resize(out.rows.len(), *group);
             if gone {
                 self.groups.reset(*group);
                 self.gone.push(*group);
             }
         }
-        if rows.is_empty() {
-            return Ok(());
+        Ok(out)
+    }
+
+    /// For each group whether it is seen to be another than before.
+    fn differences(
+        &self,
+        before: &[Before],
+        now: &[(bool, Option<u32>)],
+        old: &[ArrayRef],
+        new: &[ArrayRef],
+    ) -> Vec<bool> {
+        let mut differs = vec![true; before.len()];
+        if self.ttl > 0 {
+            return differs;
         }
-        let columns = self.columns(&groups, &rows, (&old, &results, with_old))?;
-        out.emit(Batch::new(rows.finish(&self.schema, columns)?))
+        let (mut at, mut pairs) = (Vec::new(), Vec::new());
+        for (i, (before, (_, now))) in before.iter().zip(now).enumerate() {
+            if let (Before::Row(before), Some(now)) = (before, now) {
+                at.push(i);
+                pairs.push((*before as usize, *now as usize));
+            }
+        }
+        let mut changed = vec![false; pairs.len()];
+        for (old, new) in old.iter().zip(new) {
+            mark_changed(old, new, &pairs, &mut changed);
+        }
+        at.into_iter().zip(changed).for_each(|(i, changed)| differs[i] = changed);
+        differs
     }
 
     fn remove_gone(&mut self) {
@@ -207,28 +272,24 @@ impl GroupAggregate {
         Ok(())
     }
 
-    /// The output columns at the rows' indices: keys, results old and new.
-    fn columns(
-        &self,
-        groups: &[u32],
-        rows: &ChangeRows,
-        (old, new, with_old): (&[ArrayRef], &[ArrayRef], bool),
-    ) -> Result<Vec<ArrayRef>> {
-        let n = groups.len() as u32;
-        let indices = rows.indices();
-        let of: Vec<u32> = indices.values().iter().map(|i| groups[(i % n) as usize]).collect();
-        let mut columns = self.groups.keys().columns(&of)?;
-        if with_old {
+    /// The output columns of what is emitted; rows from `base` on are those of `new`.
+    fn columns(&self, emitted: &Emission, old: &[ArrayRef], new: &[ArrayRef]) -> Result<Vec<ArrayRef>> {
+        let mut columns = match self.shown {
+            Shown::Results => self.groups.keys().columns(&emitted.groups)?,
+            Shown::Calc(_) => Vec::new(),
+        };
+        let (base, indices) = (emitted.base, emitted.rows.indices());
+        if indices.values().iter().any(|i| *i < base) {
             let places: Vec<(usize, usize)> = indices
                 .values()
                 .iter()
-                .map(|i| if *i < n { (0, *i as usize) } else { (1, (*i - n) as usize) })
+                .map(|i| if *i < base { (0, *i as usize) } else { (1, (*i - base) as usize) })
                 .collect();
             for (old, new) in old.iter().zip(new) {
                 columns.push(interleave(old, new, &places)?);
             }
         } else {
-            let indices = indices.values().iter().map(|i| i - n).collect();
+            let indices = indices.values().iter().map(|i| i - base).collect();
             for new in new {
                 columns.push(take(new, &indices)?);
             }
@@ -244,18 +305,14 @@ impl GroupAggregate {
     }
 }
 
-/// Sets of columns, one below the other.
-fn joined(parts: &[Vec<ArrayRef>]) -> Result<Vec<ArrayRef>> {
-    if let [only] = parts {
-        return Ok(only.clone());
-    }
-    let columns = parts.first().map_or(0, Vec::len);
-    (0..columns)
-        .map(|c| {
-            let all: Vec<&dyn Array> = parts.iter().map(|p| p[c].as_ref()).collect();
-            arrow_select::concat::concat(&all).map_err(|e| Error::internal(format!("concat: {e}")))
-        })
-        .collect()
+/// Rows to emit: an index below `base` is a row of what was seen before, the others are rows of what is
+/// seen now.
+#[derive(Default)]
+struct Emission {
+    rows: ChangeRows,
+    base: u32,
+    /// The group of each row.
+    groups: Vec<u32>,
 }
 
 /// Part of an input batch.
@@ -288,7 +345,7 @@ impl Operator for GroupAggregate {
                 self.release(out)?;
             }
         }
-        if self.held.groups.len() >= MOST_HELD {
+        if self.held.is_full() {
             self.release(out)?;
         }
         self.remove_gone();
