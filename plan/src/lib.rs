@@ -16,5 +16,5 @@ pub use node::{
 
 /// A hash that may be persisted: XXH3, 64 bit, seed 0, of the bytes.
 pub fn stable_hash(bytes: &[u8]) -> u64 {
-    twox_hash::XxHash3_64::oneshot(bytes)
+    xxhash_rust::xxh3::xxh3_64(bytes)
 }

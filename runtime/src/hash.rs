@@ -9,7 +9,7 @@ use arrow_array::types::{
 use arrow_array::{Array, ArrayRef};
 use arrow_schema::{DataType, TimeUnit};
 use tidegate_core::{Error, Result};
-use twox_hash::XxHash3_64;
+use xxhash_rust::xxh3::xxh3_64;
 
 /// Named in the store's header; a directory with another version is refused.
 pub const HASH_VERSION: &str = "xxh3-1";
@@ -85,15 +85,15 @@ fn fold(column: &ArrayRef, out: &mut [u64]) -> Result<()> {
         }
         DataType::Decimal128(..) => {
             let a = column.as_primitive::<Decimal128Type>();
-            fold_with(a, out, |i| XxHash3_64::oneshot(&a.value(i).to_le_bytes()));
+            fold_with(a, out, |i| xxh3_64(&a.value(i).to_le_bytes()));
         }
         DataType::Utf8 => {
             let a = column.as_string::<i32>();
-            fold_with(a, out, |i| XxHash3_64::oneshot(a.value(i).as_bytes()));
+            fold_with(a, out, |i| xxh3_64(a.value(i).as_bytes()));
         }
         DataType::Binary => {
             let a = column.as_binary::<i32>();
-            fold_with(a, out, |i| XxHash3_64::oneshot(a.value(i)));
+            fold_with(a, out, |i| xxh3_64(a.value(i)));
         }
         other => return Err(Error::user(format!("a column of type {other} cannot be part of a key"))),
     }

@@ -11,12 +11,12 @@ use super::read::Reader;
 use super::value::{Bad, Chunk, Datum};
 use crate::json::scan::Kind;
 
-impl Chunk<'_> {
+impl<'a> Chunk<'a> {
     /// Converts a field of messages that are kept; the first of them is row `first_row` of the batch.
     pub(crate) fn append_column(
         &self,
         index: usize,
-        field: &Field,
+        field: &'a Field,
         builder: &mut ColumnBuilder,
         (first_row, records): (usize, &[u32]),
         problems: &mut Problems,
@@ -30,17 +30,8 @@ impl Chunk<'_> {
             ColumnBuilder::Bytes(b) if matches!(&field.source, Source::Slot { how: How::Raw { .. }, .. }) => {
                 self.texts(field, b, rows, &mut report);
             }
-            b if field.data_type.ty.is_integer() => {
-                for (nth, row) in rows {
-                    match self.int(field, row) {
-                        Ok(n) => b.append_int(n),
-                        Err(bad) => {
-                            b.append_int(None);
-                            report(nth, bad);
-                        }
-                    }
-                }
-            }
+            ColumnBuilder::Int64(b) => self.ints(field, rows, |n| b.append(n), &mut report),
+            b if field.data_type.ty.is_integer() => self.ints(field, rows, |n| b.append_int(n), &mut report),
             b => {
                 for (nth, row) in rows {
                     let value = self.value(field, row).unwrap_or_else(|bad| {
@@ -50,6 +41,26 @@ impl Chunk<'_> {
                     b.append(&value);
                 }
             }
+        }
+    }
+
+    fn ints(
+        &self,
+        field: &'a Field,
+        rows: impl Iterator<Item = (usize, usize)>,
+        mut append: impl FnMut(Option<i64>),
+        report: &mut impl FnMut(usize, Bad),
+    ) {
+        let plain = self.plain_ints(field);
+        for (nth, row) in rows {
+            if let Some(n) = plain.and_then(|plain| plain.get(row)) {
+                append(Some(n));
+                continue;
+            }
+            append(self.any_int(field, row).unwrap_or_else(|bad| {
+                report(nth, bad);
+                None
+            }));
         }
     }
 

@@ -96,20 +96,28 @@ impl<'a> Chunk<'a> {
         plain.then(|| PlainTexts { reader: &self.readers[*reader], data: &self.raw.data, slot: *slot })
     }
 
+    /// An integer field whose digits mostly are the value as they stand.
+    #[inline]
+    pub(crate) fn plain_ints(&self, field: &'a Field) -> Option<PlainInts<'a>> {
+        match &field.source {
+            Source::Slot { reader, slot, how: How::Chain(_) | How::Typed(_) } if field.plain_digits => {
+                Some(PlainInts { reader: &self.readers[*reader], data: &self.raw.data, slot: *slot, field })
+            }
+            _ => None,
+        }
+    }
+
     /// An integer field.
     #[inline]
-    pub(crate) fn int(&self, field: &Field, row: usize) -> Result<Option<i64>, Bad> {
-        if let Source::Slot { reader, slot, how: How::Chain(_) | How::Typed(_) } = &field.source {
-            let reader = &self.readers[*reader];
-            let (value, data) = reader.place(&self.raw.data, row, *slot);
-            let plain = matches!(value.kind, Kind::Int | Kind::Text) && field.plain_digits && !reader.slow[row];
-            if plain
-                && let Some(n) =
-                    digits_at(data, value.start as usize, value.end as usize).filter(|n| field.in_range(*n))
-            {
-                return Ok(Some(n));
-            }
+    pub(crate) fn int(&self, field: &'a Field, row: usize) -> Result<Option<i64>, Bad> {
+        match self.plain_ints(field).and_then(|plain| plain.get(row)) {
+            Some(n) => Ok(Some(n)),
+            None => self.any_int(field, row),
         }
+    }
+
+    /// An integer field, whatever it takes.
+    pub(crate) fn any_int(&self, field: &Field, row: usize) -> Result<Option<i64>, Bad> {
         match self.value(field, row)? {
             Datum::Scalar(Scalar::Int(n) | Scalar::Micros(n)) => Ok(Some(n)),
             _ => Ok(None),
@@ -177,7 +185,7 @@ impl<'a> Chunk<'a> {
     }
 
     /// The event time of a row in ms.
-    pub(crate) fn time(&self, field: &Field, row: usize, unit: TimeUnit) -> Option<i64> {
+    pub(crate) fn time(&self, field: &'a Field, row: usize, unit: TimeUnit) -> Option<i64> {
         let n = self.int(field, row).ok()??;
         let value = if field.data_type.ty.is_timestamp() { Scalar::Micros(n) } else { Scalar::Int(n) };
         super::to_millis(&value, unit)
@@ -198,6 +206,27 @@ impl<'a> PlainTexts<'a> {
         let (value, data) = self.reader.place(self.data, row, self.slot);
         let plain = value.kind == Kind::Text && !self.reader.slow[row];
         if plain { data.get(value.start as usize..value.end as usize) } else { None }
+    }
+}
+
+/// See [`Chunk::plain_ints`].
+#[derive(Clone, Copy)]
+pub(crate) struct PlainInts<'a> {
+    reader: &'a Reader,
+    data: &'a [u8],
+    slot: usize,
+    field: &'a Field,
+}
+
+impl PlainInts<'_> {
+    /// The number of a row; `None` leaves it to [`Chunk::any_int`].
+    #[inline(always)]
+    pub(crate) fn get(self, row: usize) -> Option<i64> {
+        let (value, data) = self.reader.place(self.data, row, self.slot);
+        if !matches!(value.kind, Kind::Int | Kind::Text) || self.reader.slow[row] {
+            return None;
+        }
+        digits_at(data, value.start as usize, value.end as usize).filter(|n| self.field.in_range(*n))
     }
 }
 

@@ -1,42 +1,92 @@
-//! Members that are expected next, compared eight bytes at a time.
+//! Members that are expected next, compared sixteen bytes at a time.
 
-use super::scan::word;
+use super::lanes::LANES;
 
-/// An expected member: `"name":` and the node it leads to.
+/// What a member's value is read for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Target {
+    /// Nothing.
+    Unread,
+    /// Itself: the slot it goes to.
+    Leaf(u32),
+    /// Members inside it: its node.
+    Node(u32),
+}
+
+/// An expected member: `"name":` and what its value is read for.
 #[derive(Debug)]
 pub(crate) struct Expected {
-    head: u64,
-    mask: u64,
+    /// The first bytes of the name, and which of them count.
+    head: [Piece; 2],
     /// The name with quotes and colon.
     pub(crate) bytes: Box<[u8]>,
-    /// Where it leads.
-    pub(crate) node: u32,
+    pub(crate) target: Target,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Piece {
+    bytes: u128,
+    mask: u128,
+}
+
+impl Piece {
+    fn new(bytes: &[u8]) -> Piece {
+        let (mut padded, mut mask) = ([0; LANES], [0; LANES]);
+        for ((to, mask), from) in padded.iter_mut().zip(&mut mask).zip(bytes) {
+            (*to, *mask) = (*from, u8::MAX);
+        }
+        Piece { bytes: u128::from_le_bytes(padded), mask: u128::from_le_bytes(mask) }
+    }
+    #[inline(always)]
+    fn is(self, bytes: &[u8; LANES]) -> bool {
+        (u128::from_le_bytes(*bytes) ^ self.bytes) & self.mask == 0
+    }
 }
 
 impl Expected {
-    pub(crate) fn new(bytes: &[u8], node: u32) -> Self {
-        let mut padded = [0; 8];
-        let n = bytes.len().min(8);
-        padded[..n].copy_from_slice(&bytes[..n]);
-        let mask = if n == 8 { u64::MAX } else { (1 << (8 * n)) - 1 };
-        Expected { head: u64::from_le_bytes(padded), mask, bytes: bytes.into(), node }
+    pub(crate) fn new(bytes: &[u8], target: Target) -> Self {
+        let piece = |at: usize| Piece::new(bytes.get(at..).unwrap_or(&[]));
+        Expected { head: [piece(0), piece(LANES)], bytes: bytes.into(), target }
     }
 
-    /// Whether it stands at a position.
+    /// Whether it stands at a position of a document that is the beginning of `wide`.
     #[inline(always)]
-    pub(crate) fn is_at(&self, data: &[u8], pos: usize) -> bool {
-        let Some(w) = word(data, pos) else {
-            return data.get(pos..).is_some_and(|d| d.starts_with(&self.bytes));
-        };
-        if (w ^ self.head) & self.mask != 0 {
+    pub(crate) fn is_at(&self, document: &[u8], wide: &[u8], pos: usize) -> bool {
+        let n = self.bytes.len();
+        if pos + n > document.len() {
             return false;
         }
-        let n = self.bytes.len();
-        match n {
-            0..=8 => true,
-            // The last eight bytes overlap the first: one more compare covers names up to 13 characters.
-            9..=16 => word(data, pos + n - 8).is_some_and(|w| Some(w) == word(&self.bytes, n - 8)),
-            _ => data.get(pos + 8..pos + n).is_some_and(|d| *d == self.bytes[8..]),
+        let Some([first, second]) = wide.get(pos..).and_then(|w| w.as_chunks::<LANES>().0.first_chunk::<2>()) else {
+            return document[pos..].starts_with(&self.bytes);
+        };
+        self.head[0].is(first)
+            && (n <= LANES || self.head[1].is(second))
+            && (n <= 2 * LANES || document[pos..].starts_with(&self.bytes))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_of_all_lengths_are_told_apart() {
+        for length in 1..70 {
+            let name: Vec<u8> = (0..length).map(|i| b'a' + (i % 26) as u8).collect();
+            let expected = Expected::new(&name, Target::Unread);
+            for behind in [0, 1, 15, 40] {
+                let mut wide = b"xy".to_vec();
+                wide.extend(&name);
+                let end = wide.len();
+                wide.extend(vec![b'-'; behind]);
+                assert!(expected.is_at(&wide[..end], &wide, 2));
+                assert!(!expected.is_at(&wide[..end - 1], &wide, 2), "it ends behind the document");
+                for at in 0..length {
+                    let mut other = wide.clone();
+                    other[2 + at] ^= 1;
+                    assert!(!expected.is_at(&other[..end], &other, 2), "{length} {at}");
+                }
+            }
         }
     }
 }

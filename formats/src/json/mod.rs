@@ -2,6 +2,7 @@
 //! SQL functions over JSON text.
 
 mod expected;
+mod lanes;
 mod nest;
 pub mod number;
 pub mod oracle;

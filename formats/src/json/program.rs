@@ -9,6 +9,8 @@
 use std::collections::HashMap;
 use std::ops::Range;
 
+use super::expected::Target;
+
 /// The rule at a member whose inside is read by a further hop.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Crossing {
@@ -75,9 +77,6 @@ pub struct Hop {
 
 /// Paths longer than this are not fused (the reader recurses once per hop).
 pub const MAX_HOPS: usize = 32;
-
-/// No node.
-pub(crate) const NONE: u32 = u32::MAX;
 
 /// A value that is read, or has something read inside it.
 #[derive(Debug)]
@@ -172,6 +171,16 @@ impl Program {
         node.members = members;
         node.below = from..self.slots;
         id
+    }
+
+    /// What the value of a node's member is read for.
+    pub(crate) fn target(&self, node: u32, name: &[u8]) -> Target {
+        let Some(child) = self.nodes[node as usize].members.get(name) else { return Target::Unread };
+        let child_node = &self.nodes[*child as usize];
+        match child_node.slot {
+            Some(slot) if child_node.members.is_empty() => Target::Leaf(slot),
+            _ => Target::Node(*child),
+        }
     }
 
     /// Number of slots a row needs.

@@ -3,8 +3,8 @@
 //! Messages of one topic look alike, so each object remembers in which order its members came last
 //! time and compares the next name with the expected one before it looks anything up.
 
-use super::expected::Expected;
-use super::program::{NONE, Program, Reaction};
+use super::expected::{Expected, Target};
+use super::program::{Program, Reaction};
 use super::scan::{Broken, Kind, MAX_DEPTH, Scanner, Token, What};
 use super::string::unescape;
 
@@ -77,7 +77,7 @@ impl Runner {
             program,
             runner: self,
             slots,
-            s: Scanner { data: data.get(..end).unwrap_or(data), pos: start },
+            s: Scanner { data: data.get(..end).unwrap_or(data), wide: data, pos: start },
             offset: 0,
             arena: false,
             slow: false,
@@ -125,12 +125,16 @@ impl Pass<'_, '_> {
         }
         let mut turn = 0;
         loop {
-            let child = self.name(node, &mut turn)?;
-            self.s.blanks();
-            if child == NONE {
-                self.s.skip(depth + 1)?;
-            } else {
-                self.value(child, depth + 1)?;
+            match self.name(node, &mut turn)? {
+                Target::Unread => drop(self.s.value(depth + 1)?),
+                Target::Leaf(slot) => {
+                    let token = self.s.value(depth + 1)?;
+                    self.slots[slot as usize] = self.slot(token);
+                }
+                Target::Node(child) => {
+                    self.s.blanks();
+                    self.value(child, depth + 1)?;
+                }
             }
             self.s.blanks();
             match self.s.peek() {
@@ -141,31 +145,36 @@ impl Pass<'_, '_> {
                 }
                 _ => return Err(self.s.broken()),
             }
-            self.s.blanks();
         }
     }
 
-    /// A member name and its colon: the node it leads to.
+    /// A member name and its colon: what its value is read for.
     #[inline(always)]
-    fn name(&mut self, node: u32, turn: &mut usize) -> Result<u32, Broken> {
-        if let Some(expected) = self.runner.layouts[node as usize].get(*turn)
-            && expected.is_at(self.s.data, self.s.pos)
-        {
-            self.s.pos += expected.bytes.len();
-            *turn += 1;
-            return Ok(expected.node);
+    fn name(&mut self, node: u32, turn: &mut usize) -> Result<Target, Broken> {
+        if let Some(expected) = self.runner.layouts[node as usize].get(*turn) {
+            let mut found = expected.is_at(self.s.data, self.s.wide, self.s.pos);
+            if !found {
+                self.s.blanks();
+                found = expected.is_at(self.s.data, self.s.wide, self.s.pos);
+            }
+            if found {
+                self.s.pos += expected.bytes.len();
+                *turn += 1;
+                return Ok(expected.target);
+            }
         }
+        self.s.blanks();
         self.unexpected_name(node, turn)
     }
 
     #[inline(never)]
-    fn unexpected_name(&mut self, node: u32, turn: &mut usize) -> Result<u32, Broken> {
+    fn unexpected_name(&mut self, node: u32, turn: &mut usize) -> Result<Target, Broken> {
         let layout = &mut self.runner.layouts[node as usize];
         for (i, expected) in layout.iter().enumerate().skip(*turn + 1).take(LOOK_AHEAD) {
-            if expected.is_at(self.s.data, self.s.pos) {
+            if expected.is_at(self.s.data, self.s.wide, self.s.pos) {
                 self.s.pos += expected.bytes.len();
                 *turn = i + 1;
-                return Ok(expected.node);
+                return Ok(expected.target);
             }
         }
         if self.s.peek() != b'"' {
@@ -174,32 +183,30 @@ impl Pass<'_, '_> {
         let from = self.s.pos;
         let token = self.s.string()?;
         let name = &self.s.data[token.start..token.end];
-        let members = &self.program.nodes[node as usize].members;
-        let child = if token.kind == Kind::Escaped {
+        let target = if token.kind == Kind::Escaped {
             let mut plain = Vec::with_capacity(name.len());
             unescape(name, &mut plain);
-            members.get(plain.as_slice())
+            self.program.target(node, &plain)
         } else {
-            members.get(name)
+            self.program.target(node, name)
         };
-        let child = child.copied().unwrap_or(NONE);
         if self.s.peek() == b':' && layout.len() < MAX_LAYOUT && token.end - token.start < 256 {
             let bytes = &self.s.data[from..=self.s.pos];
             if layout.iter().all(|e| *e.bytes != *bytes) {
-                layout.insert((*turn).min(layout.len()), Expected::new(bytes, child));
+                layout.insert((*turn).min(layout.len()), Expected::new(bytes, target));
                 *turn += 1;
             }
         }
         self.s.blanks();
         self.s.expect(b':')?;
-        Ok(child)
+        Ok(target)
     }
 
+    /// A value inside which members are wanted.
     #[inline(always)]
     fn value(&mut self, node: u32, depth: usize) -> Result<(), Broken> {
-        let n = &self.program.nodes[node as usize];
-        let token = if n.members.is_empty() { self.s.skip(depth)? } else { self.inner(node, depth)? };
-        if let Some(slot) = n.slot {
+        let token = self.inner(node, depth)?;
+        if let Some(slot) = self.program.nodes[node as usize].slot {
             self.slots[slot as usize] = self.slot(token);
         }
         Ok(())
@@ -328,6 +335,25 @@ mod tests {
         }
         assert_eq!(got[6], ["broken"]);
         assert_eq!(got[7], ["-", "-"]);
+    }
+
+    /// A document that ends early stays broken whatever the next one of the batch begins with.
+    #[test]
+    fn nothing_is_read_from_the_next_document() {
+        let doc = br#"{"first":1234567,"second":{"inner":"a text of some length"},"third":"x","fourth":true}"#;
+        let hop = |name: &str| Hop { name: name.to_owned(), crossing: Crossing::FlinkPath };
+        let paths = [vec![hop("first")], vec![hop("second"), hop("inner")], vec![hop("fourth")]];
+        let (program, _) = Program::new(&paths, false);
+        let mut runner = Runner::new(&program);
+        let mut slots = vec![Slot::MISSING; program.slots()];
+        for _ in 0..2 {
+            assert_eq!(runner.read(&program, doc, 0, doc.len(), &mut slots), Ok(false));
+            for end in 1..doc.len() {
+                let alone = Runner::new(&program).read(&program, &doc[..end], 0, end, &mut slots);
+                assert!(alone.is_err());
+                assert_eq!(runner.read(&program, doc, 0, end, &mut slots), alone, "at {end}");
+            }
+        }
     }
 
     #[test]

@@ -5,41 +5,24 @@
 //! strings are allowed, everything else is RFC 8259. Nesting is limited to [`MAX_DEPTH`] without
 //! using the machine's stack.
 
+use super::lanes::{LANES, lanes, no_digit, quote_or_slash};
 use super::nest::Nest;
 pub use super::token::{Broken, Kind, MAX_DEPTH, Token, What};
-
-const LOW: u64 = 0x0101_0101_0101_0101;
-const HIGH: u64 = 0x8080_8080_8080_8080;
-const QUOTES: u64 = LOW * b'"' as u64;
-const SLASHES: u64 = LOW * b'\\' as u64;
-
-/// Eight bytes at `at`, if there are so many.
-#[inline(always)]
-pub(crate) fn word(data: &[u8], at: usize) -> Option<u64> {
-    let bytes = data.get(at..at + 8)?;
-    Some(u64::from_le_bytes([bytes[0], bytes[1], bytes[2], bytes[3], bytes[4], bytes[5], bytes[6], bytes[7]]))
-}
-
-/// A mark in the high bit of the bytes that are a quote or a backslash. Only the lowest mark is
-/// exact: a borrow may mark a byte above a real one.
-#[inline(always)]
-pub(crate) fn quote_or_slash(w: u64) -> u64 {
-    let q = w ^ QUOTES;
-    let s = w ^ SLASHES;
-    (q.wrapping_sub(LOW) & !q | s.wrapping_sub(LOW) & !s) & HIGH
-}
 
 /// The position in one document.
 #[derive(Debug, Clone, Copy)]
 pub struct Scanner<'a> {
+    /// The document, and what there may be before it.
     pub(crate) data: &'a [u8],
+    /// The same and what lies behind it: looked at many bytes at once, never taken for the document's.
+    pub(crate) wide: &'a [u8],
     pub(crate) pos: usize,
 }
 
 impl<'a> Scanner<'a> {
     /// At the start of a document.
     pub fn new(data: &'a [u8]) -> Self {
-        Scanner { data, pos: 0 }
+        Scanner { data, wide: data, pos: 0 }
     }
 
     /// An error at the current position.
@@ -90,17 +73,17 @@ impl<'a> Scanner<'a> {
         let start = self.pos + 1;
         let mut at = start;
         loop {
-            let Some(w) = word(self.data, at) else { return self.string_tail(start, at, Kind::Text) };
-            let hits = quote_or_slash(w);
+            let Some(bytes) = lanes(self.wide, at) else { return self.string_tail(start, at, Kind::Text) };
+            let hits = quote_or_slash(bytes);
             if hits != 0 {
-                at += (hits.trailing_zeros() / 8) as usize;
-                if self.data[at] == b'"' {
+                at += hits.trailing_zeros() as usize;
+                if self.data.get(at) == Some(&b'"') {
                     self.pos = at + 1;
                     return Ok(Token { kind: Kind::Text, start, end: at });
                 }
                 return self.string_tail(start, at, Kind::Text);
             }
-            at += 8;
+            at += LANES;
         }
     }
 
@@ -137,10 +120,21 @@ impl<'a> Scanner<'a> {
     #[inline(always)]
     fn digits(&mut self) -> usize {
         let start = self.pos;
-        while self.peek().wrapping_sub(b'0') < 10 {
-            self.pos += 1;
+        loop {
+            let Some(bytes) = lanes(self.wide, self.pos) else {
+                while self.peek().is_ascii_digit() {
+                    self.pos += 1;
+                }
+                return self.pos - start;
+            };
+            let others = no_digit(bytes);
+            if others != 0 {
+                // What follows the document is none of its digits.
+                self.pos = (self.pos + others.trailing_zeros() as usize).min(self.data.len());
+                return self.pos - start;
+            }
+            self.pos += LANES;
         }
-        self.pos - start
     }
 
     /// A number; the position is at its first character.
@@ -216,6 +210,17 @@ impl<'a> Scanner<'a> {
             b'-' | b'0'..=b'9' => self.number(),
             _ => self.literal(),
         }
+    }
+
+    /// The same, after blanks if there are some.
+    #[inline(always)]
+    pub(crate) fn value(&mut self, depth: usize) -> Result<Token, Broken> {
+        // The usual case needs one look.
+        if self.peek() == b'"' {
+            return self.string();
+        }
+        self.blanks();
+        self.skip(depth)
     }
 
     /// An object or array, checked but unread, without recursion.

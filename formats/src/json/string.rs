@@ -1,6 +1,6 @@
 //! The inside of JSON strings: escapes to characters and back.
 
-use super::scan::{quote_or_slash, word};
+use super::lanes::{LANES, escaped, escaped_or_pair, lanes};
 
 /// Appends the text of a string (the bytes between its quotes) with escapes resolved. Bytes that are
 /// not UTF-8 are kept as they are; a lone surrogate becomes `?`, as Java writes it.
@@ -87,17 +87,12 @@ pub fn quote(text: &str, escapes: Escapes, out: &mut Vec<u8>) {
 
 /// The next byte from `at` on that cannot stand in a string as it is.
 fn next_escaped(bytes: &[u8], mut at: usize, escapes: Escapes) -> Option<usize> {
-    const LOW: u64 = 0x0101_0101_0101_0101;
-    const HIGH: u64 = 0x8080_8080_8080_8080;
-    while let Some(w) = word(bytes, at) {
-        let control = w.wrapping_sub(LOW * 0x20) & !w;
-        // The four highest bits: the first byte of four.
-        let pair = if escapes == Escapes::Pairs { w & (w << 1) & (w << 2) & (w << 3) } else { 0 };
-        let hits = quote_or_slash(w) | (control | pair) & HIGH;
+    while let Some(w) = lanes(bytes, at) {
+        let hits = if escapes == Escapes::Pairs { escaped_or_pair(w) } else { escaped(w) };
         if hits != 0 {
-            return Some(at + (hits.trailing_zeros() / 8) as usize);
+            return Some(at + hits.trailing_zeros() as usize);
         }
-        at += 8;
+        at += LANES;
     }
     let special = |b: &u8| *b < b' ' || *b == b'"' || *b == b'\\' || (*b >= 0xf0 && escapes == Escapes::Pairs);
     bytes.get(at..)?.iter().position(special).map(|n| at + n)

@@ -58,7 +58,7 @@ impl Mark {
     /// digest depends on both: two copies of a directory share the past, not the rows they are in.
     #[must_use]
     pub fn within(self, next: Mark, position: u64) -> Mark {
-        let digest = twox_hash::XxHash3_64::oneshot_with_seed(self.digest, &next.digest.to_le_bytes());
+        let digest = xxhash_rust::xxh3::xxh3_64_with_seed(&next.digest.to_le_bytes(), self.digest);
         Mark { position, epoch: self.epoch, digest }
     }
 }

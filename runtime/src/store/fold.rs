@@ -14,7 +14,7 @@ use arrow_select::concat::concat_batches;
 use hashbrown::HashSet;
 use tidegate_core::sink::Id;
 use tidegate_core::{Error, Result};
-use twox_hash::XxHash3_64;
+use xxhash_rust::xxh3::xxh3_64_with_seed;
 
 use super::decision::Swap;
 use super::frame::Kind;
@@ -145,8 +145,8 @@ fn keys(batch: &RecordBatch, columns: &[usize], converter: &mut Option<RowConver
     Ok(rows
         .iter()
         .map(|row| {
-            let high = XxHash3_64::oneshot_with_seed(1, row.as_ref());
-            (u128::from(high) << 64) | u128::from(XxHash3_64::oneshot_with_seed(2, row.as_ref()))
+            let high = xxh3_64_with_seed(row.as_ref(), 1);
+            (u128::from(high) << 64) | u128::from(xxh3_64_with_seed(row.as_ref(), 2))
         })
         .collect())
 }

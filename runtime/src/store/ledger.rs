@@ -163,7 +163,7 @@ impl Lane {
 impl Ledger {
     /// A ledger that nothing has happened to.
     pub fn new(job: String, header: JobHeader, run: Id, incarnation: Id) -> Self {
-        let digest = twox_hash::XxHash3_64::oneshot(run.0.as_bytes());
+        let digest = xxhash_rust::xxh3::xxh3_64(run.0.as_bytes());
         Ledger {
             format: super::decision::FORMAT,
             engine: env!("CARGO_PKG_VERSION").to_owned(),

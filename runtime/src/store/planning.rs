@@ -71,7 +71,7 @@ pub fn plan(ledger: &Ledger, contents: EpochContents, around: Surroundings) -> R
 /// two histories never share a digest by accident.
 fn digest(before: u64, decision: &Decision) -> Result<u64> {
     let text = serde_json::to_vec(decision).map_err(|e| Error::internal(format!("decision: {e}")))?;
-    Ok(twox_hash::XxHash3_64::oneshot_with_seed(before, &text))
+    Ok(xxhash_rust::xxh3::xxh3_64_with_seed(&text, before))
 }
 
 /// A lane's rows follow in the order in which they were appended to the log, whichever task appended
