@@ -9,13 +9,12 @@ use std::os::raw::{c_int, c_void};
 use std::time::{Duration, Instant};
 
 use rdkafka::bindings as c;
-use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::RDKafkaErrorCode as Code;
 use rdkafka::producer::{BaseProducer, Producer};
 use rdkafka::{Offset, TopicPartitionList};
 use tidegate_core::{Result, Retry};
 
-use super::ask::ask;
+use super::coordinator::Asker;
 use super::{c_name, text as text_of};
 use crate::client::Context;
 use crate::error;
@@ -46,8 +45,8 @@ type At<'a> = (&'a str, i32);
 ///
 /// # Errors
 /// No answer within `patience`; a group that must not be looked at.
-pub fn offset(client: &BaseConsumer<Context>, group: &str, at: At<'_>, patience: Duration) -> Result<Option<i64>> {
-    patiently(patience, |left| match find(client, (group, at), true, left)? {
+pub fn offset(asker: &Asker, group: &str, at: At<'_>, patience: Duration) -> Result<Option<i64>> {
+    patiently(patience, |left| match find(asker, (group, at), true, left)? {
         Found::Nothing => Ok(None),
         Found::Offset(committed) => Ok(Some(committed.offset)),
         Found::Pending => {
@@ -61,32 +60,22 @@ pub fn offset(client: &BaseConsumer<Context>, group: &str, at: At<'_>, patience:
 ///
 /// # Errors
 /// As for [`offset`].
-pub fn stable(client: &BaseConsumer<Context>, group: &str, at: At<'_>, patience: Duration) -> Result<Found> {
-    patiently(patience, |left| find(client, (group, at), true, left))
+pub fn stable(asker: &Asker, group: &str, at: At<'_>, patience: Duration) -> Result<Found> {
+    patiently(patience, |left| find(asker, (group, at), true, left))
 }
 
 /// What the group had before the transactions that are open.
 ///
 /// # Errors
 /// As for [`offset`].
-pub fn unstable(
-    client: &BaseConsumer<Context>,
-    group: &str,
-    at: At<'_>,
-    patience: Duration,
-) -> Result<Option<Committed>> {
-    patiently(patience, |left| match find(client, (group, at), false, left)? {
+pub fn unstable(asker: &Asker, group: &str, at: At<'_>, patience: Duration) -> Result<Option<Committed>> {
+    patiently(patience, |left| match find(asker, (group, at), false, left)? {
         Found::Offset(committed) => Ok(Some(committed)),
         Found::Nothing | Found::Pending => Ok(None),
     })
 }
 
-fn find(
-    client: &BaseConsumer<Context>,
-    (group, (topic, partition)): (&str, At<'_>),
-    stable: bool,
-    patience: Duration,
-) -> Result<Found> {
+fn find(asker: &Asker, (group, (topic, partition)): (&str, At<'_>), stable: bool, patience: Duration) -> Result<Found> {
     let doing = format!("offsets of group '{group}'");
     let name = c_name(group)?;
     let mut asked = TopicPartitionList::new();
@@ -96,9 +85,9 @@ fn find(
     // answer points to is the answer's own.
     unsafe {
         let mut request = c::rd_kafka_ListConsumerGroupOffsets_new(name.as_ptr(), asked.ptr());
-        let answer = ask(client, (op, &doing), patience, |options, queue| {
+        let answer = asker.ask((op, &doing), patience, |native, options, queue| {
             c::rd_kafka_AdminOptions_set_require_stable_offsets(options, i32::from(stable));
-            c::rd_kafka_ListConsumerGroupOffsets(client.client().native_ptr(), &mut request, 1, options, queue);
+            c::rd_kafka_ListConsumerGroupOffsets(native, &mut request, 1, options, queue);
         });
         c::rd_kafka_ListConsumerGroupOffsets_destroy(request);
         let answer = answer?;
@@ -168,24 +157,14 @@ pub fn commit_in_transaction(
 ///
 /// # Errors
 /// No answer within `patience`; a group that must not be used; a group with members.
-pub fn tell(
-    client: &BaseConsumer<Context>,
-    group: &str,
-    offsets: &[(String, i32, i64)],
-    patience: Duration,
-) -> Result<()> {
+pub fn tell(asker: &Asker, group: &str, offsets: &[(String, i32, i64)], patience: Duration) -> Result<()> {
     if offsets.is_empty() {
         return Ok(());
     }
-    patiently(patience, |left| tell_once(client, group, offsets, left))
+    patiently(patience, |left| tell_once(asker, group, offsets, left))
 }
 
-fn tell_once(
-    client: &BaseConsumer<Context>,
-    group: &str,
-    offsets: &[(String, i32, i64)],
-    patience: Duration,
-) -> Result<()> {
+fn tell_once(asker: &Asker, group: &str, offsets: &[(String, i32, i64)], patience: Duration) -> Result<()> {
     let doing = format!("telling group '{group}' its offsets");
     let name = c_name(group)?;
     let mut list = TopicPartitionList::new();
@@ -196,8 +175,8 @@ fn tell_once(
     // SAFETY: as in `offset`.
     unsafe {
         let mut request = c::rd_kafka_AlterConsumerGroupOffsets_new(name.as_ptr(), list.ptr());
-        let answer = ask(client, (op, &doing), patience, |options, queue| {
-            c::rd_kafka_AlterConsumerGroupOffsets(client.client().native_ptr(), &mut request, 1, options, queue);
+        let answer = asker.ask((op, &doing), patience, |native, options, queue| {
+            c::rd_kafka_AlterConsumerGroupOffsets(native, &mut request, 1, options, queue);
         });
         c::rd_kafka_AlterConsumerGroupOffsets_destroy(request);
         let answer = answer?;
