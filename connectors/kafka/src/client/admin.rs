@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use rdkafka::admin::{AdminClient, AdminOptions, ConfigEntry, NewTopic, ResourceSpecifier, TopicReplication};
 use rdkafka::config::FromClientConfigAndContext;
-use rdkafka::consumer::{BaseConsumer, Consumer};
+use rdkafka::consumer::Consumer;
 use rdkafka::error::RDKafkaErrorCode as Code;
 use rdkafka::metadata::MetadataBroker;
 use tidegate_core::options::nearest;
@@ -15,6 +15,7 @@ use tidegate_core::{Error, Result};
 use super::{Context, Settings};
 use crate::error;
 use crate::native::admin::{self, Described, OffsetAt, View};
+use crate::native::coordinator::Asker;
 use crate::native::groups;
 
 /// A cluster that can be asked. Cheap to clone.
@@ -22,7 +23,7 @@ use crate::native::groups;
 pub struct Connection {
     /// How it is reached.
     pub settings: Arc<Settings>,
-    client: Arc<BaseConsumer<Context>>,
+    asker: Arc<Asker>,
 }
 
 impl Connection {
@@ -31,8 +32,11 @@ impl Connection {
     /// # Errors
     /// A property that librdkafka refuses.
     pub fn new(settings: Settings) -> Result<Connection> {
-        let client = Arc::new(settings.reader(1)?);
-        Ok(Connection { settings: Arc::new(settings), client })
+        let settings = Arc::new(settings);
+        let made = settings.clone();
+        let asker = Asker::new(move || made.reader(1));
+        asker.client()?;
+        Ok(Connection { settings, asker: Arc::new(asker) })
     }
 
     /// Runs a blocking call on a thread that may block.
@@ -56,7 +60,7 @@ impl Connection {
     /// # Errors
     /// No answer, or topics that must not be looked at.
     pub fn describe(&self, names: &[String]) -> Result<Vec<Option<Described>>> {
-        admin::describe(&self.client, names, self.settings.patience)
+        admin::describe(&*self.asker.client()?, names, self.settings.patience)
     }
 
     /// Offsets of partitions of one topic. Blocks.
@@ -64,7 +68,7 @@ impl Connection {
     /// # Errors
     /// No answer, or partitions that do not exist.
     pub fn offsets(&self, topic: &str, asked: &[(i32, OffsetAt)], view: View) -> Result<Vec<i64>> {
-        admin::offsets(&self.client, topic, asked, view, self.settings.patience)
+        admin::offsets(&*self.asker.client()?, topic, asked, view, self.settings.patience)
     }
 
     /// One offset. Blocks.
@@ -90,7 +94,7 @@ impl Connection {
     /// # Errors
     /// No answer, or a group that must not be used.
     pub fn tell_group(&self, group: &str, offsets: &[(String, i32, i64)]) -> Result<()> {
-        groups::tell(&self.client, group, offsets, self.settings.patience)
+        groups::tell(&self.asker, group, offsets, self.settings.patience)
     }
 
     /// Names of all topics. Blocks.
@@ -98,9 +102,10 @@ impl Connection {
     /// # Errors
     /// No answer.
     pub fn topics(&self) -> Result<Vec<String>> {
-        let metadata = self.client.fetch_metadata(None, self.settings.patience);
+        let client = self.asker.client()?;
+        let metadata = client.fetch_metadata(None, self.settings.patience);
         let metadata = metadata
-            .map_err(|e| self.client.context().told().refusal().unwrap_or_else(|| error::of(&e, "listing topics")))?;
+            .map_err(|e| client.context().told().refusal().unwrap_or_else(|| error::of(&e, "listing topics")))?;
         Ok(metadata.topics().iter().map(|t| t.name().to_owned()).collect())
     }
 
@@ -109,7 +114,8 @@ impl Connection {
     /// # Errors
     /// No answer.
     pub fn cluster(&self) -> Result<String> {
-        self.client
+        self.asker
+            .client()?
             .client()
             .fetch_cluster_id(self.settings.patience)
             .ok_or_else(|| Error::external("no answer from Kafka to the question for its cluster id"))
@@ -178,7 +184,7 @@ impl Connection {
     }
 
     fn any_broker(&self) -> Option<i32> {
-        let metadata = self.client.fetch_metadata(None, self.settings.patience).ok()?;
+        let metadata = self.asker.client().ok()?.fetch_metadata(None, self.settings.patience).ok()?;
         metadata.brokers().first().map(MetadataBroker::id)
     }
 

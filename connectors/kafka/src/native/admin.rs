@@ -4,7 +4,7 @@ use std::os::raw::{c_char, c_int};
 use std::time::Duration;
 
 use rdkafka::bindings as c;
-use rdkafka::consumer::{BaseConsumer, Consumer};
+use rdkafka::consumer::BaseConsumer;
 use rdkafka::error::RDKafkaErrorCode as Code;
 use tidegate_core::Result;
 
@@ -67,8 +67,8 @@ fn describe_once(
     unsafe {
         let topics = c::rd_kafka_TopicCollection_of_topic_names(pointers.as_mut_ptr(), pointers.len());
         let asking = (c::rd_kafka_admin_op_t::RD_KAFKA_ADMIN_OP_DESCRIBETOPICS, "looking at topics");
-        let answer = ask(client, asking, patience, |options, queue| {
-            c::rd_kafka_DescribeTopics(client.client().native_ptr(), topics, options, queue);
+        let answer = ask(client, asking, patience, |native, options, queue| {
+            c::rd_kafka_DescribeTopics(native, topics, options, queue);
         });
         c::rd_kafka_TopicCollection_destroy(topics);
         let event = answer?;
@@ -146,13 +146,13 @@ fn offsets_once(
             };
         }
         let op = c::rd_kafka_admin_op_t::RD_KAFKA_ADMIN_OP_LISTOFFSETS;
-        let answer = ask(client, (op, doing), patience, |options, queue| {
+        let answer = ask(client, (op, doing), patience, |native, options, queue| {
             let level = match view {
                 View::Committed => c::rd_kafka_IsolationLevel_t::RD_KAFKA_ISOLATION_LEVEL_READ_COMMITTED,
                 View::All => c::rd_kafka_IsolationLevel_t::RD_KAFKA_ISOLATION_LEVEL_READ_UNCOMMITTED,
             };
             c::rd_kafka_AdminOptions_set_isolation_level(options, level);
-            c::rd_kafka_ListOffsets(client.client().native_ptr(), list, options, queue);
+            c::rd_kafka_ListOffsets(native, list, options, queue);
         });
         c::rd_kafka_topic_partition_list_destroy(list);
         let event = answer?;

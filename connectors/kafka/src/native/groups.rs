@@ -9,13 +9,13 @@ use std::os::raw::{c_int, c_void};
 use std::time::{Duration, Instant};
 
 use rdkafka::bindings as c;
-use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::RDKafkaErrorCode as Code;
 use rdkafka::producer::{BaseProducer, Producer};
 use rdkafka::{Offset, TopicPartitionList};
 use tidegate_core::{Result, Retry};
 
-use super::ask::ask;
+use super::ask::until_complete;
+use super::coordinator::Asker;
 use super::{c_name, text as text_of};
 use crate::client::Context;
 use crate::error;
@@ -46,8 +46,8 @@ type At<'a> = (&'a str, i32);
 ///
 /// # Errors
 /// No answer within `patience`; a group that must not be looked at.
-pub fn offset(client: &BaseConsumer<Context>, group: &str, at: At<'_>, patience: Duration) -> Result<Option<i64>> {
-    patiently(patience, |left| match find(client, (group, at), true, left)? {
+pub fn offset(asker: &Asker, group: &str, at: At<'_>, patience: Duration) -> Result<Option<i64>> {
+    patiently(patience, |left| match find(asker, group, at, true, left)? {
         Found::Nothing => Ok(None),
         Found::Offset(committed) => Ok(Some(committed.offset)),
         Found::Pending => {
@@ -61,56 +61,62 @@ pub fn offset(client: &BaseConsumer<Context>, group: &str, at: At<'_>, patience:
 ///
 /// # Errors
 /// As for [`offset`].
-pub fn stable(client: &BaseConsumer<Context>, group: &str, at: At<'_>, patience: Duration) -> Result<Found> {
-    patiently(patience, |left| find(client, (group, at), true, left))
+pub fn stable(asker: &Asker, group: &str, at: At<'_>, patience: Duration) -> Result<Found> {
+    patiently(patience, |left| find(asker, group, at, true, left))
 }
 
 /// What the group had before the transactions that are open.
 ///
 /// # Errors
 /// As for [`offset`].
-pub fn unstable(
-    client: &BaseConsumer<Context>,
-    group: &str,
-    at: At<'_>,
-    patience: Duration,
-) -> Result<Option<Committed>> {
-    patiently(patience, |left| match find(client, (group, at), false, left)? {
+pub fn unstable(asker: &Asker, group: &str, at: At<'_>, patience: Duration) -> Result<Option<Committed>> {
+    patiently(patience, |left| match find(asker, group, at, false, left)? {
         Found::Offset(committed) => Ok(Some(committed)),
         Found::Nothing | Found::Pending => Ok(None),
     })
 }
 
-fn find(
-    client: &BaseConsumer<Context>,
-    (group, (topic, partition)): (&str, At<'_>),
+fn find(asker: &Asker, group: &str, at: At<'_>, stable: bool, patience: Duration) -> Result<Found> {
+    let doing = format!("offsets of group '{group}'");
+    until_complete(&doing, patience, || find_once(asker, (group, &doing), at, stable, patience))
+}
+
+fn find_once(
+    asker: &Asker,
+    (group, doing): (&str, &str),
+    at: At<'_>,
     stable: bool,
     patience: Duration,
-) -> Result<Found> {
-    let doing = format!("offsets of group '{group}'");
+) -> Result<Option<Found>> {
     let name = c_name(group)?;
     let mut asked = TopicPartitionList::new();
-    asked.add_partition(topic, partition);
+    asked.add_partition(at.0, at.1);
     let op = c::rd_kafka_admin_op_t::RD_KAFKA_ADMIN_OP_LISTCONSUMERGROUPOFFSETS;
     // SAFETY: name and list live to the end of the function, the request is destroyed, and all that the
     // answer points to is the answer's own.
     unsafe {
         let mut request = c::rd_kafka_ListConsumerGroupOffsets_new(name.as_ptr(), asked.ptr());
-        let answer = ask(client, (op, &doing), patience, |options, queue| {
+        let answer = asker.ask((op, doing), patience, |native, options, queue| {
             c::rd_kafka_AdminOptions_set_require_stable_offsets(options, i32::from(stable));
-            c::rd_kafka_ListConsumerGroupOffsets(client.client().native_ptr(), &mut request, 1, options, queue);
+            c::rd_kafka_ListConsumerGroupOffsets(native, &mut request, 1, options, queue);
         });
         c::rd_kafka_ListConsumerGroupOffsets_destroy(request);
         let answer = answer?;
         let mut count = 0;
         let result = c::rd_kafka_event_ListConsumerGroupOffsets_result(answer.0);
         let groups = c::rd_kafka_ListConsumerGroupOffsets_result_groups(result, &mut count);
-        match partitions(groups, count) {
-            Ok(found) => Ok(found.into_iter().next().filter(|c| c.offset >= 0).map_or(Found::Nothing, Found::Offset)),
-            Err(Code::UnstableOffsetCommit) => Ok(Found::Pending),
-            Err(code) => Err(error::of_code(code, &doing)),
+        match entries(groups, count) {
+            Ok(entries) => Ok(found(&entries, at)),
+            Err(Code::UnstableOffsetCommit) => Ok(Some(Found::Pending)),
+            Err(code) => Err(error::of_code(code, doing)),
         }
     }
+}
+
+/// What the group has, by an answer; `None` where it says nothing of the partition.
+fn found(entries: &[Entry], at: At<'_>) -> Option<Found> {
+    let committed = &said_of(entries, at)?.committed;
+    Some(if committed.offset < 0 { Found::Nothing } else { Found::Offset(committed.clone()) })
 }
 
 /// Why an offset could not be added to a transaction.
@@ -168,44 +174,39 @@ pub fn commit_in_transaction(
 ///
 /// # Errors
 /// No answer within `patience`; a group that must not be used; a group with members.
-pub fn tell(
-    client: &BaseConsumer<Context>,
-    group: &str,
-    offsets: &[(String, i32, i64)],
-    patience: Duration,
-) -> Result<()> {
+pub fn tell(asker: &Asker, group: &str, offsets: &[(String, i32, i64)], patience: Duration) -> Result<()> {
     if offsets.is_empty() {
         return Ok(());
     }
-    patiently(patience, |left| tell_once(client, group, offsets, left))
+    let doing = format!("telling group '{group}' its offsets");
+    patiently(patience, |left| until_complete(&doing, left, || tell_once(asker, (group, &doing), offsets, left)))
 }
 
 fn tell_once(
-    client: &BaseConsumer<Context>,
-    group: &str,
+    asker: &Asker,
+    (group, doing): (&str, &str),
     offsets: &[(String, i32, i64)],
     patience: Duration,
-) -> Result<()> {
-    let doing = format!("telling group '{group}' its offsets");
+) -> Result<Option<()>> {
     let name = c_name(group)?;
     let mut list = TopicPartitionList::new();
     for (topic, partition, offset) in offsets {
-        list.add_partition_offset(topic, *partition, Offset::Offset(*offset)).map_err(|e| error::of(&e, &doing))?;
+        list.add_partition_offset(topic, *partition, Offset::Offset(*offset)).map_err(|e| error::of(&e, doing))?;
     }
     let op = c::rd_kafka_admin_op_t::RD_KAFKA_ADMIN_OP_ALTERCONSUMERGROUPOFFSETS;
-    // SAFETY: as in `offset`.
+    // SAFETY: as in `find_once`.
     unsafe {
         let mut request = c::rd_kafka_AlterConsumerGroupOffsets_new(name.as_ptr(), list.ptr());
-        let answer = ask(client, (op, &doing), patience, |options, queue| {
-            c::rd_kafka_AlterConsumerGroupOffsets(client.client().native_ptr(), &mut request, 1, options, queue);
+        let answer = asker.ask((op, doing), patience, |native, options, queue| {
+            c::rd_kafka_AlterConsumerGroupOffsets(native, &mut request, 1, options, queue);
         });
         c::rd_kafka_AlterConsumerGroupOffsets_destroy(request);
         let answer = answer?;
         let mut count = 0;
         let result = c::rd_kafka_event_AlterConsumerGroupOffsets_result(answer.0);
         let groups = c::rd_kafka_AlterConsumerGroupOffsets_result_groups(result, &mut count);
-        partitions(groups, count).map_err(|code| error::of_code(code, &doing))?;
-        Ok(())
+        let taken = entries(groups, count).map_err(|code| error::of_code(code, doing))?;
+        Ok(offsets.iter().all(|(topic, partition, _)| said_of(&taken, (topic, *partition)).is_some()).then_some(()))
     }
 }
 
@@ -224,11 +225,22 @@ fn patiently<T>(patience: Duration, once: impl Fn(Duration) -> Result<T>) -> Res
     }
 }
 
-/// The offsets of the only group, or the first error in it.
+/// What an answer says of a partition.
+struct Entry {
+    topic: String,
+    partition: i32,
+    committed: Committed,
+}
+
+fn said_of<'a>(entries: &'a [Entry], (topic, partition): At<'_>) -> Option<&'a Entry> {
+    entries.iter().find(|e| e.topic == topic && e.partition == partition)
+}
+
+/// What is said of the only group's partitions, or the first error in it.
 ///
 /// # Safety
 /// `groups` are `count` live results.
-unsafe fn partitions(groups: *mut *const c::rd_kafka_group_result_t, count: usize) -> Result<Vec<Committed>, Code> {
+unsafe fn entries(groups: *mut *const c::rd_kafka_group_result_t, count: usize) -> Result<Vec<Entry>, Code> {
     if groups.is_null() || count == 0 {
         return Ok(Vec::new());
     }
@@ -243,17 +255,21 @@ unsafe fn partitions(groups: *mut *const c::rd_kafka_group_result_t, count: usiz
         if list.is_null() {
             return Ok(Vec::new());
         }
-        let element = |i: usize| {
+        let entry = |i: usize| {
             let element = *(*list).elems.add(i);
             match Code::from(element.err) {
-                Code::NoError => Ok(Committed {
-                    offset: element.offset,
-                    metadata: bytes(element.metadata, element.metadata_size).to_vec(),
+                Code::NoError => Ok(Entry {
+                    topic: text_of(element.topic),
+                    partition: element.partition,
+                    committed: Committed {
+                        offset: element.offset,
+                        metadata: bytes(element.metadata, element.metadata_size).to_vec(),
+                    },
                 }),
                 code => Err(code),
             }
         };
-        (0..usize::try_from((*list).cnt).unwrap_or(0)).map(element).collect()
+        (0..usize::try_from((*list).cnt).unwrap_or(0)).map(entry).collect()
     }
 }
 
@@ -262,4 +278,30 @@ unsafe fn partitions(groups: *mut *const c::rd_kafka_group_result_t, count: usiz
 unsafe fn bytes<'a>(at: *const c_void, length: usize) -> &'a [u8] {
     // SAFETY: the caller's obligation.
     if at.is_null() { &[] } else { unsafe { std::slice::from_raw_parts(at.cast(), length) } }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn entry(topic: &str, partition: i32, offset: i64) -> Entry {
+        Entry { topic: topic.to_owned(), partition, committed: Committed { offset, metadata: vec![] } }
+    }
+
+    #[test]
+    fn only_an_answer_that_says_so_means_that_there_is_nothing() {
+        let at = ("t", 1);
+        assert!(matches!(found(&[entry("t", 1, -1)], at), Some(Found::Nothing)));
+        let others = [entry("t", 0, -1), entry("u", 1, 7)];
+        assert!(found(&others, at).is_none());
+        let [a, b] = others;
+        assert!(matches!(found(&[a, b, entry("t", 1, 5)], at), Some(Found::Offset(c)) if c.offset == 5));
+    }
+
+    #[test]
+    fn an_answer_without_the_group_says_nothing() {
+        // SAFETY: no results.
+        let entries = unsafe { entries(std::ptr::null_mut(), 0) }.unwrap();
+        assert!(found(&entries, ("t", 1)).is_none());
+    }
 }

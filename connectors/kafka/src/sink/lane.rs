@@ -10,7 +10,6 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use rdkafka::consumer::BaseConsumer;
 use tidegate_core::fencing::{check_apply, claimed};
 use tidegate_core::sink::{Admits, ApplyUnit, CommitOutcome, Fence, Id, Scope};
 use tidegate_core::{Error, Result};
@@ -19,8 +18,8 @@ use super::Target;
 use super::fence::{self, Place, Settle};
 use super::rows::bytes_of;
 use super::transaction::{Sent, Transactions};
-use crate::client::Context;
 use crate::native::admin::Described;
+use crate::native::coordinator::Asker;
 
 /// How long a successor is given to put its fence where ours is.
 const YIELD: Duration = Duration::from_millis(1500);
@@ -31,7 +30,7 @@ const LOOK: Duration = Duration::from_millis(500);
 pub(super) struct Lane {
     target: Arc<Target>,
     scope: Scope,
-    reader: Option<Arc<BaseConsumer<Context>>>,
+    reader: Asker,
     owned: Option<Owned>,
 }
 
@@ -50,7 +49,8 @@ struct Owned {
 
 impl Lane {
     pub(super) fn new(target: Arc<Target>, scope: Scope) -> Lane {
-        Lane { target, scope, reader: None, owned: None }
+        let reader = fence::reader(&target, &scope);
+        Lane { target, scope, reader, owned: None }
     }
 
     /// The fence as it stands. Before the claim nothing is touched; after it whatever is in doubt is
@@ -278,12 +278,8 @@ impl Lane {
         Transactions::open(&self.target, &self.target.names.transactional_id(&self.scope))
     }
 
-    fn reading(&mut self, settle: Settle) -> Result<fence::Reading> {
-        let reader = match &self.reader {
-            Some(reader) => reader.clone(),
-            None => self.reader.insert(Arc::new(fence::reader(&self.target, &self.scope)?)).clone(),
-        };
-        fence::read(&self.target, &reader, &self.scope, settle)
+    fn reading(&self, settle: Settle) -> Result<fence::Reading> {
+        fence::read(&self.target, &self.reader, &self.scope, settle)
     }
 }
 

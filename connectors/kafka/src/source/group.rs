@@ -6,10 +6,10 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
-use rdkafka::consumer::BaseConsumer;
 use tidegate_core::{Domain, Error, Result};
 
-use crate::client::{Connection, Context};
+use crate::client::{Connection, Settings};
+use crate::native::coordinator::Asker;
 use crate::native::groups;
 
 /// How long a group that the broker refuses is left alone.
@@ -19,25 +19,19 @@ const QUIET: Duration = Duration::from_secs(60);
 pub(super) struct Group {
     name: String,
     refused: Mutex<Option<Instant>>,
-    reader: Mutex<Option<Arc<BaseConsumer<Context>>>>,
+    reader: Asker,
 }
 
 impl Group {
-    pub(super) fn new(name: String) -> Group {
-        Group { name, refused: Mutex::default(), reader: Mutex::default() }
+    pub(super) fn new(settings: Arc<Settings>, name: String) -> Group {
+        let group = name.clone();
+        let reader = Asker::new(move || settings.committed_reader(Some(&group)));
+        Group { name, refused: Mutex::default(), reader }
     }
 
     /// The next offset of a partition, if the group has one. Blocks.
     pub(super) fn offset(&self, c: &Connection, topic: &str, partition: i32) -> Result<Option<i64>> {
-        groups::offset(&*self.reader(c)?, &self.name, (topic, partition), c.settings.patience)
-    }
-
-    fn reader(&self, c: &Connection) -> Result<Arc<BaseConsumer<Context>>> {
-        let mut reader = self.reader.lock();
-        match &*reader {
-            Some(reader) => Ok(reader.clone()),
-            None => Ok(reader.insert(Arc::new(c.settings.committed_reader(Some(&self.name))?)).clone()),
-        }
+        groups::offset(&self.reader, &self.name, (topic, partition), c.settings.patience)
     }
 
     /// Sets next offsets. Blocks until the broker has them. A broker that refuses is not asked again

@@ -82,7 +82,8 @@ impl KafkaSource {
 
     fn new(settings: Settings, topics: Topics, discovery: Option<Duration>, headers: bool) -> Result<KafkaSource> {
         let connection = Connection::new(settings)?;
-        let group = connection.settings.group.clone().map(|name| Arc::new(Group::new(name)));
+        let settings = &connection.settings;
+        let group = settings.group.clone().map(|name| Arc::new(Group::new(settings.clone(), name)));
         Ok(KafkaSource {
             watch: Watch::new(connection.clone()),
             connection,

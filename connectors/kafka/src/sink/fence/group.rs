@@ -6,16 +6,15 @@
 //! way, the broker says so when it is asked for stable offsets; nothing has to be read twice.
 //! The topic and its offsets go together: where the topic is made anew, the fence is gone as well.
 
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use rdkafka::consumer::BaseConsumer;
 use rdkafka::producer::BaseProducer;
 use tidegate_core::sink::{Fence, Scope};
 use tidegate_core::{Error, Result};
 
 use super::{BRIEFLY, PAUSE, Place, Reading, Refused, Settle, Target, partition_of, stored};
 use crate::client::Context;
+use crate::native::coordinator::Asker;
 use crate::native::groups::{self, Committed, Found};
 
 /// Offsets cannot be deleted in a transaction: this metadata stands for a fence that was given up.
@@ -43,27 +42,16 @@ pub(super) fn ensure(target: &Target, scope: &Scope) -> Result<String> {
     Ok(target.names.fence(scope))
 }
 
-pub(super) fn read(
-    target: &Target,
-    client: &Arc<BaseConsumer<Context>>,
-    scope: &Scope,
-    settle: Settle,
-) -> Result<Reading> {
+pub(super) fn read(target: &Target, reader: &Asker, scope: &Scope, settle: Settle) -> Result<Reading> {
     let group = target.names.fence(scope);
-    let Some(committed) = committed(target, client, &group, scope, settle)? else {
+    let Some(committed) = committed(target, reader, &group, scope, settle)? else {
         return Ok(Reading { fence: None, place: None });
     };
     let fence = decode(&committed, &group)?;
     Ok(Reading { fence, place: Some(Place::Group(group)) })
 }
 
-fn committed(
-    target: &Target,
-    client: &BaseConsumer<Context>,
-    group: &str,
-    scope: &Scope,
-    settle: Settle,
-) -> Result<Option<Committed>> {
+fn committed(target: &Target, reader: &Asker, group: &str, scope: &Scope, settle: Settle) -> Result<Option<Committed>> {
     let (topic, partition, patience) = (&target.topic.name, partition_of(scope)?, target.connection.settings.patience);
     let at = (topic.as_str(), partition);
     let limit = match settle {
@@ -72,11 +60,11 @@ fn committed(
     };
     let started = Instant::now();
     loop {
-        match groups::stable(client, group, at, patience)? {
+        match groups::stable(reader, group, at, patience)? {
             Found::Offset(committed) => return Ok(Some(committed)),
             Found::Nothing => return Ok(None),
             Found::Pending if started.elapsed() < limit => std::thread::sleep(PAUSE),
-            Found::Pending if settle == Settle::Briefly => return groups::unstable(client, group, at, patience),
+            Found::Pending if settle == Settle::Briefly => return groups::unstable(reader, group, at, patience),
             Found::Pending => {
                 return Err(Error::external(format!("a transaction with group '{group}' is still being settled")));
             }

@@ -9,10 +9,8 @@ mod group;
 mod stored;
 mod topic;
 
-use std::sync::Arc;
 use std::time::Duration;
 
-use rdkafka::consumer::BaseConsumer;
 use rdkafka::error::RDKafkaErrorCode as Code;
 use rdkafka::producer::BaseProducer;
 use tidegate_core::sink::{Fence, Scope};
@@ -21,6 +19,7 @@ use tidegate_core::{Error, Result};
 use super::Target;
 use crate::client::Context;
 use crate::native::admin::Described;
+use crate::native::coordinator::Asker;
 
 /// Where the fences of a sink are kept, as the table says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -71,25 +70,18 @@ pub(super) struct Refused {
     pub(super) fatal: bool,
 }
 
-/// A client to read a lane's fence with.
-///
-/// # Errors
-/// A property that librdkafka refuses.
-pub(super) fn reader(target: &Target, scope: &Scope) -> Result<BaseConsumer<Context>> {
+/// Who reads a lane's fence.
+pub(super) fn reader(target: &Target, scope: &Scope) -> Asker {
+    let settings = target.connection.settings.clone();
     let group = matches!(target.keeping, Keeping::Group { .. }).then(|| target.names.fence(scope));
-    target.connection.settings.committed_reader(group.as_deref())
+    Asker::new(move || settings.committed_reader(group.as_deref()))
 }
 
 /// The newest committed fence of a lane. Blocks.
-pub(super) fn read(
-    target: &Target,
-    client: &Arc<BaseConsumer<Context>>,
-    scope: &Scope,
-    settle: Settle,
-) -> Result<Reading> {
+pub(super) fn read(target: &Target, reader: &Asker, scope: &Scope, settle: Settle) -> Result<Reading> {
     match target.keeping {
-        Keeping::Topic => topic::read(target, client, scope, settle),
-        Keeping::Group { .. } => group::read(target, client, scope, settle),
+        Keeping::Topic => topic::read(target, reader, scope, settle),
+        Keeping::Group { .. } => group::read(target, reader, scope, settle),
     }
 }
 

@@ -13,6 +13,7 @@ use tidegate_core::{Error, Result};
 use super::{BRIEFLY, PAUSE, Place, Reading, Refused, Settle, Target, partition_of, stored};
 use crate::client::{Context, Settings};
 use crate::native::admin::{Described, OffsetAt, View};
+use crate::native::coordinator::Asker;
 use crate::native::fetch::{Fetch, Fetched};
 use crate::sink::names::Names;
 use crate::{client, error};
@@ -59,12 +60,7 @@ impl Record {
 }
 
 /// The newest committed fence of a lane. Blocks.
-pub(super) fn read(
-    target: &Target,
-    client: &Arc<BaseConsumer<Context>>,
-    scope: &Scope,
-    settle: Settle,
-) -> Result<Reading> {
+pub(super) fn read(target: &Target, reader: &Asker, scope: &Scope, settle: Settle) -> Result<Reading> {
     let name = target.names.fence(scope);
     let Some(topic) = target.connection.describe(std::slice::from_ref(&name))?.pop().flatten() else {
         return Ok(Reading { fence: None, place: None });
@@ -76,11 +72,11 @@ pub(super) fn read(
     }
     let end = settled_end(target, &name, lane, settle)?;
     let first = target.connection.offset(&name, lane, OffsetAt::Start, View::Committed)?;
-    let key = Names::fence_key(scope);
+    let (client, key) = (reader.client()?, Names::fence_key(scope));
     let mut tail = TAIL;
     loop {
         let from = (end - tail).max(first);
-        let newest = newest(client, &name, lane, from, end, key.as_bytes(), target.connection.settings.patience)?;
+        let newest = newest(&client, &name, lane, from, end, key.as_bytes(), target.connection.settings.patience)?;
         if let Some(value) = newest {
             let fence = value.map(|v| stored::decode(&v, &format!("topic '{name}'"))).transpose()?;
             return Ok(Reading { fence, place });
