@@ -153,7 +153,7 @@ fn is_the_same_as_the_two_apart() {
         (Some(compare(CompareOp::Lt, column(3), Scalar::Int(3))), vec![]),
     ];
     for (i, (filter, exprs)) in shapes.into_iter().enumerate() {
-        for seed in 0..20 {
+        for seed in 0..8 {
             for (retract, per_row, keys) in
                 [(false, false, vec![0]), (true, false, vec![0]), (true, true, vec![0]), (true, false, vec![])]
             {
