@@ -3,6 +3,8 @@
 
 use tidegate_formats::text::buffer::WideBuffer;
 
+use super::physical::BytesView;
+
 /// Byte strings by dense index.
 #[derive(Debug, Default)]
 pub struct BytesColumn {
@@ -127,6 +129,17 @@ impl BytesColumn {
         }
         self.compact_if_worth_it();
     }
+    /// Replaces a value by a row of a column.
+    #[inline]
+    pub fn set_row(&mut self, i: u32, column: BytesView<'_>, row: usize) {
+        match column.padded(row) {
+            // What stands behind a cell's length means nothing.
+            Some((data, len)) if self.arena.is_empty() => {
+                self.cells[i as usize] = Cell { len: len as u32, data: *data };
+            }
+            _ => self.set(i, column.value(row)),
+        }
+    }
     /// Adds bytes to the end of a value; NULL is empty.
     pub fn append(&mut self, i: u32, more: &[u8]) {
         let cell = self.cells[i as usize];
@@ -180,6 +193,27 @@ impl BytesColumn {
 mod tests {
     use super::*;
     use crate::state::test_data::Random;
+
+    #[test]
+    fn rows_of_a_column_are_values() {
+        use crate::state::physical::{View, view};
+        let texts: Vec<String> =
+            (0..60).map(|n| "abcdefghijklmnopqrstuvwxyz".chars().cycle().take(n).collect()).collect();
+        let order: Vec<usize> = (0..60).chain((0..21).rev()).collect();
+        let array: arrow_array::ArrayRef =
+            std::sync::Arc::new(arrow_array::StringArray::from_iter_values(order.iter().map(|n| &texts[*n])));
+        let View::Bytes(rows) = view(&array).unwrap() else { unreachable!() };
+        let mut column = BytesColumn::default();
+        column.grow(2);
+        // Short ones before there are long ones, long ones, and short ones after them.
+        for (row, n) in order.iter().enumerate() {
+            column.set_row(1, rows, row);
+            assert_eq!(column.get(1), texts[*n].as_bytes());
+            column.append(1, b"!");
+            assert_eq!(column.get(1), format!("{}!", texts[*n]).as_bytes());
+        }
+        assert!(!column.is_valid(0));
+    }
 
     #[test]
     fn behaves_like_strings() {

@@ -55,6 +55,13 @@ impl<'a> BytesView<'a> {
     pub fn value(&self, i: usize) -> &'a [u8] {
         &self.data[self.offsets[i] as usize..self.offsets[i + 1] as usize]
     }
+    /// The bytes of row `i`, if there are at most `N`, with what stands behind them, and how many are its own.
+    #[inline(always)]
+    pub fn padded<const N: usize>(&self, i: usize) -> Option<(&'a [u8; N], usize)> {
+        let (start, end) = (self.offsets[i] as usize, self.offsets[i + 1] as usize);
+        let length = end - start;
+        if length <= N { self.data.get(start..)?.first_chunk().map(|data| (data, length)) } else { None }
+    }
 }
 
 /// A column as its kind. Values of NULL rows are arbitrary.

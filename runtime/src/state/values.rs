@@ -124,6 +124,13 @@ impl Values {
             _ => debug_assert!(false, "a column of another type"),
         }
     }
+    /// The bytes that are kept and those of a column, where both are texts or bytes.
+    pub fn bytes_from<'a>(&mut self, input: &Input<'a>) -> Option<(&mut BytesColumn, BytesView<'a>)> {
+        match (&mut self.store, input) {
+            (Store::Bytes(values), Input::Flat(View::Bytes(rows), _)) => Some((values, *rows)),
+            _ => None,
+        }
+    }
     /// Copies a group's value to another group.
     pub fn copy(&mut self, to: u32, from: u32) {
         if !self.is_valid(from) {

@@ -48,6 +48,10 @@ impl Accumulator for Appending {
         let (better, last) = (self.better(), self.last);
         let values = &mut self.values;
         let Some(order) = &mut self.order else {
+            if last && let Some((values, texts)) = values.bytes_from(&input) {
+                rows.each_value(|group, row, _| values.set_row(group, texts, row));
+                return Ok(());
+            }
             rows.each_value(|group, row, _| {
                 if last || !values.is_valid(group) {
                     values.set(group, &input, row);
