@@ -33,9 +33,11 @@ pub fn owner(hash: u64, tasks: u32) -> u32 {
     (((hash >> 32) * u64::from(tasks)) >> 32) as u32
 }
 
-const NULL: u64 = 0x9e37_79b9_7f4a_7c15;
+/// The value of a NULL.
+pub(crate) const NULL: u64 = 0x9e37_79b9_7f4a_7c15;
 
-fn mix(acc: &mut u64, value: u64) {
+/// Adds the value of one more column.
+pub(crate) fn mix(acc: &mut u64, value: u64) {
     let x = (acc.rotate_left(5) ^ value).wrapping_mul(0xff51_afd7_ed55_8ccd);
     *acc = x ^ (x >> 32);
 }
@@ -46,13 +48,20 @@ fn fold_with<A: Array + ?Sized>(array: &A, out: &mut [u64], value: impl Fn(usize
     }
 }
 
-fn number(n: i64) -> u64 {
+/// The value of an integer, a time or a truth value.
+pub(crate) fn number(n: i64) -> u64 {
     let x = (n as u64).wrapping_mul(0xc4ce_b9fe_1a85_ec53);
     x ^ (x >> 29)
 }
 
-fn float(f: f64) -> u64 {
+/// The value of a FLOAT or DOUBLE.
+pub(crate) fn float(f: f64) -> u64 {
     number(if f == 0.0 { 0 } else { f.to_bits() as i64 })
+}
+
+/// The value of text and bytes, and of the little-endian bytes of a DECIMAL.
+pub(crate) fn bytes(b: &[u8]) -> u64 {
+    xxh3_64(b)
 }
 
 fn fold(column: &ArrayRef, out: &mut [u64]) -> Result<()> {
@@ -85,15 +94,15 @@ fn fold(column: &ArrayRef, out: &mut [u64]) -> Result<()> {
         }
         DataType::Decimal128(..) => {
             let a = column.as_primitive::<Decimal128Type>();
-            fold_with(a, out, |i| xxh3_64(&a.value(i).to_le_bytes()));
+            fold_with(a, out, |i| bytes(&a.value(i).to_le_bytes()));
         }
         DataType::Utf8 => {
             let a = column.as_string::<i32>();
-            fold_with(a, out, |i| xxh3_64(a.value(i).as_bytes()));
+            fold_with(a, out, |i| bytes(a.value(i).as_bytes()));
         }
         DataType::Binary => {
             let a = column.as_binary::<i32>();
-            fold_with(a, out, |i| xxh3_64(a.value(i)));
+            fold_with(a, out, |i| bytes(a.value(i)));
         }
         other => return Err(Error::user(format!("a column of type {other} cannot be part of a key"))),
     }

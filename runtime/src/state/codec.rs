@@ -12,7 +12,7 @@ use arrow_array::types::{
     Date32Type, Decimal128Type, Float32Type, Float64Type, Int8Type, Int16Type, Int32Type, Int64Type,
     Time32MillisecondType, TimestampMicrosecondType,
 };
-use arrow_array::{Array, ArrayRef};
+use arrow_array::{Array, ArrayRef, BinaryArray};
 use arrow_schema::{DataType, TimeUnit};
 use tidegate_core::{Error, Result};
 
@@ -58,6 +58,17 @@ impl EncodedRows {
             write_column(column, form, &mut self.bytes, &mut self.cursors)?;
         }
         Ok(())
+    }
+
+    /// Takes rows that are encoded already, replacing what was there.
+    pub fn load(&mut self, rows: &BinaryArray) {
+        let offsets = rows.value_offsets();
+        let first = offsets.first().copied().unwrap_or(0);
+        self.starts.clear();
+        self.starts.extend(offsets.iter().map(|offset| (offset - first) as usize));
+        let (from, to) = (first as usize, offsets.last().copied().unwrap_or(0) as usize);
+        self.bytes.clear();
+        self.bytes.extend_from_slice(&rows.value_data()[from..to]);
     }
 
     fn measure(&mut self, columns: &[ArrayRef], rows: usize, form: Form) -> Result<()> {

@@ -67,23 +67,55 @@ enum Store {
     Fields(Vec<Column>),
 }
 
-fn broken() -> Error {
+pub(super) fn broken() -> Error {
     Error::internal("stored row bytes do not fit their types")
 }
 
-fn cut<'a>(bytes: &mut &'a [u8], n: usize) -> Result<&'a [u8]> {
+#[inline]
+pub(super) fn cut<'a>(bytes: &mut &'a [u8], n: usize) -> Result<&'a [u8]> {
     let (head, tail) = bytes.split_at_checked(n).ok_or_else(broken)?;
     *bytes = tail;
     Ok(head)
 }
 
-fn length(bytes: &mut &[u8]) -> Result<usize> {
+#[inline]
+pub(super) fn length(bytes: &mut &[u8]) -> Result<usize> {
     let head = cut(bytes, 4)?;
     Ok(u32::from_le_bytes(head.try_into().map_err(|_| broken())?) as usize)
 }
 
+#[inline]
 fn unsigned(bytes: &[u8]) -> u64 {
-    bytes.iter().fold(0, |n, b| n << 8 | u64::from(*b))
+    match <[u8; 8]>::try_from(bytes) {
+        Ok(all) => u64::from_be_bytes(all),
+        Err(_) => bytes.iter().fold(0, |n, b| n << 8 | u64::from(*b)),
+    }
+}
+
+pub(super) fn signed(bytes: &[u8], ty: &DataType) -> i64 {
+    match ty {
+        DataType::Boolean => i64::from(bytes[0]),
+        _ if bytes.is_empty() => 0,
+        _ => {
+            let shift = 64 - 8 * bytes.len() as u32;
+            // Turn the sign back at the value's own width, then widen.
+            (((unsigned(bytes) << shift) ^ (1 << 63)) as i64) >> shift
+        }
+    }
+}
+
+pub(super) fn wide(bytes: &[u8]) -> Result<i128> {
+    Ok((u128::from_be_bytes(bytes.try_into().map_err(|_| broken())?) ^ (1 << 127)) as i128)
+}
+
+pub(super) fn float(bytes: &[u8]) -> f64 {
+    if bytes.len() == 4 {
+        let bits = unsigned(bytes) as u32;
+        f64::from(f32::from_bits(if bits >> 31 == 1 { bits & !(1 << 31) } else { !bits }))
+    } else {
+        let bits = unsigned(bytes);
+        f64::from_bits(if bits >> 63 == 1 { bits & !(1 << 63) } else { !bits })
+    }
 }
 
 impl Column {
@@ -108,30 +140,14 @@ impl Column {
         self.valid.push(there);
         match &mut self.store {
             Store::I64(values) => {
-                let bytes = cut(row, width(&self.ty).ok_or_else(broken)?)?;
-                values.push(match self.ty {
-                    DataType::Boolean => i64::from(bytes[0]),
-                    _ if bytes.is_empty() => 0,
-                    _ => {
-                        let shift = 64 - 8 * bytes.len() as u32;
-                        // Turn the sign back at the value's own width, then widen.
-                        (((unsigned(bytes) << shift) ^ (1 << 63)) as i64) >> shift
-                    }
-                });
+                values.push(signed(cut(row, width(&self.ty).ok_or_else(broken)?)?, &self.ty));
             }
             Store::I128(values) => {
-                let bytes: [u8; 16] = cut(row, 16)?.try_into().map_err(|_| broken())?;
-                values.push(if there { (u128::from_be_bytes(bytes) ^ (1 << 127)) as i128 } else { 0 });
+                let bytes = cut(row, 16)?;
+                values.push(if there { wide(bytes)? } else { 0 });
             }
             Store::F64(values) => {
-                let bytes = cut(row, width(&self.ty).ok_or_else(broken)?)?;
-                values.push(if bytes.len() == 4 {
-                    let bits = unsigned(bytes) as u32;
-                    f64::from(f32::from_bits(if bits >> 31 == 1 { bits & !(1 << 31) } else { !bits }))
-                } else {
-                    let bits = unsigned(bytes);
-                    f64::from_bits(if bits >> 63 == 1 { bits & !(1 << 63) } else { !bits })
-                });
+                values.push(float(cut(row, width(&self.ty).ok_or_else(broken)?)?));
             }
             Store::Bytes(data, offsets) => {
                 if there {

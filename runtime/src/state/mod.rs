@@ -10,6 +10,7 @@ pub mod decode;
 pub mod distinct;
 pub mod entries;
 pub mod groups;
+pub mod key_hash;
 pub mod keys;
 pub mod ordered;
 pub mod physical;

@@ -93,6 +93,16 @@ impl Aggregates {
     pub fn merge(&mut self, into: u32, from: u32) -> Result<()> {
         self.slots.iter_mut().try_for_each(|slot| slot.merge(into, from))
     }
+    /// The same for many groups, in order.
+    ///
+    /// # Errors
+    /// Where the state is broken.
+    pub fn merge_all(&mut self, into: &[u32], from: &[u32]) -> Result<()> {
+        self.slots.iter_mut().try_for_each(|slot| match &slot.distinct {
+            None => slot.accumulator.merge_all(into, from),
+            Some(_) => into.iter().zip(from).try_for_each(|(into, from)| slot.merge(*into, *from)),
+        })
+    }
     /// The result columns of these groups.
     ///
     /// # Errors
@@ -139,6 +149,11 @@ impl Aggregates {
     /// Whether some state is persisted entry by entry.
     pub fn has_entries(&mut self) -> bool {
         self.slots.iter_mut().any(|s| s.distinct.is_some() || s.accumulator.entries().is_some())
+    }
+    /// Whether parts of a group that were aggregated apart, saved, and merged in any order give the
+    /// very results that the rows give one by one.
+    pub fn merge_exactly(&self) -> bool {
+        self.slots.iter().all(|s| s.distinct.is_none() && s.accumulator.merges_exactly())
     }
     /// Entries that changed since the last call.
     pub fn take_changes(&mut self) -> Entries {

@@ -73,6 +73,9 @@ impl Accumulator for ExactAverage {
         self.reset(from);
         Ok(())
     }
+    fn merges_exactly(&self) -> bool {
+        true
+    }
     fn results(&self, groups: &[u32]) -> Result<ArrayRef> {
         let pairs = || groups.iter().map(|g| (self.sums[*g as usize], self.counts[*g as usize]));
         let mut valid: Vec<bool> = pairs().map(|(_, n)| n != 0).collect();

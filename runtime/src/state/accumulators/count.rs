@@ -37,6 +37,9 @@ impl Accumulator for Count {
         self.counts[into as usize] += std::mem::take(&mut self.counts[from as usize]);
         Ok(())
     }
+    fn merges_exactly(&self) -> bool {
+        true
+    }
     fn results(&self, groups: &[u32]) -> Result<ArrayRef> {
         from_i64(groups.iter().map(|g| self.counts[*g as usize]).collect(), None, &self.result)
     }

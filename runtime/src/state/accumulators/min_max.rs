@@ -53,6 +53,9 @@ impl Accumulator for Appending {
         v.clear(from);
         Ok(())
     }
+    fn merges_exactly(&self) -> bool {
+        true
+    }
     fn results(&self, groups: &[u32]) -> Result<ArrayRef> {
         self.values.column(groups)
     }

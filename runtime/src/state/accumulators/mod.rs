@@ -78,6 +78,18 @@ pub trait Accumulator: Send {
     /// # Errors
     /// Where the state is broken.
     fn merge(&mut self, into: u32, from: u32) -> Result<()>;
+    /// The same for many groups, in order.
+    ///
+    /// # Errors
+    /// Where the state is broken.
+    fn merge_all(&mut self, into: &[u32], from: &[u32]) -> Result<()> {
+        into.iter().zip(from).try_for_each(|(into, from)| self.merge(*into, *from))
+    }
+    /// Whether parts of a group that were aggregated apart give, merged in any order, the very result
+    /// that the rows give one by one: not where rounding or the order of rows shows.
+    fn merges_exactly(&self) -> bool {
+        false
+    }
     /// The results of these groups.
     ///
     /// # Errors

@@ -23,6 +23,8 @@ pub fn sum(argument: &DataType, result: &DataType, zero: bool) -> Result<Box<dyn
 
 /// A number that can be summed up.
 pub trait Number: Copy + Default + Send + 'static {
+    /// Whether the order of additions does not show in the sum.
+    const EXACT: bool;
     /// Adds or takes away; says whether the result left the range of `result`.
     fn add(&mut self, value: Self, retract: bool, result: &DataType) -> bool;
     fn slice<'a>(view: &'a View<'_>) -> Option<&'a [Self]>;
@@ -40,6 +42,7 @@ fn limits(ty: &DataType) -> (i64, i64) {
 }
 
 impl Number for i64 {
+    const EXACT: bool = true;
     fn add(&mut self, value: Self, retract: bool, result: &DataType) -> bool {
         let (sum, wrapped) = if retract { self.overflowing_sub(value) } else { self.overflowing_add(value) };
         let (low, high) = limits(result);
@@ -61,6 +64,7 @@ impl Number for i64 {
 const DIGITS_38: i128 = 10i128.pow(38);
 
 impl Number for i128 {
+    const EXACT: bool = true;
     fn add(&mut self, value: Self, retract: bool, _: &DataType) -> bool {
         let was_outside = self.unsigned_abs() >= DIGITS_38.unsigned_abs();
         *self = if retract { self.wrapping_sub(value) } else { self.wrapping_add(value) };
@@ -81,6 +85,7 @@ impl Number for i128 {
 }
 
 impl Number for f64 {
+    const EXACT: bool = false;
     fn add(&mut self, value: Self, retract: bool, _: &DataType) -> bool {
         *self += if retract { -value } else { value };
         false
@@ -149,6 +154,9 @@ impl<N: Number> Accumulator for Sum<N> {
         self.counts[into as usize] += self.counts[from as usize];
         self.reset(from);
         Ok(())
+    }
+    fn merges_exactly(&self) -> bool {
+        N::EXACT
     }
     fn results(&self, groups: &[u32]) -> Result<ArrayRef> {
         let valid = groups.iter().map(|g| self.zero || self.counts[*g as usize] != 0).collect();

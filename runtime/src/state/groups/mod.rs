@@ -4,6 +4,7 @@
 //! retractable MIN, FIRST_VALUE and the like), one value below a group. So a snapshot costs what
 //! changed, however much a group holds.
 
+mod parts;
 mod persist;
 
 use std::sync::Arc;
