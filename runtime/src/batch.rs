@@ -18,6 +18,18 @@ pub struct Batch {
     pub marks: Option<Int64Array>,
     /// Where the rows came from; lost at the first exchange or stateful operator.
     pub origin: Option<Origin>,
+    /// Set on the way from the local part of an aggregate to the aggregate: what these rows are.
+    /// Their local part has counted them as the aggregate's input, so nobody does again.
+    pub local: Option<Local>,
+}
+
+/// What the local part of an aggregate, which stands before the exchange, hands to the aggregate.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Local {
+    /// Rows as they came.
+    Rows,
+    /// Partial results. Whatever else they have, the first column is the [`crate::hash`] of their key.
+    Partials,
 }
 
 /// The raw records behind a batch's rows, for dead letters and error messages.
@@ -32,7 +44,7 @@ pub struct Origin {
 impl Batch {
     /// A batch of changes and nothing else.
     pub fn new(change: ChangeBatch) -> Self {
-        Batch { change, marks: None, origin: None }
+        Batch { change, marks: None, origin: None, local: None }
     }
     /// Number of rows.
     pub fn len(&self) -> usize {
@@ -54,6 +66,7 @@ impl Batch {
                 .as_ref()
                 .map(|m| Int64Array::from_iter_values(indices.values().iter().map(|i| m.value(*i as usize)))),
             origin: self.origin.as_ref().map(|o| o.take(indices)),
+            local: self.local,
         })
     }
     /// Rows `offset .. offset + len`, without a copy of the columns.
@@ -69,6 +82,7 @@ impl Batch {
                     None => UInt32Array::from_iter_values(offset as u32..(offset + len) as u32),
                 }),
             }),
+            local: self.local,
         }
     }
 }

@@ -225,7 +225,9 @@ fn process(rest: &mut [Element], base: usize, to: Consumer, batch: Batch, shared
         Consumer::Element { index, input } => (index, input),
     };
     let (element, tail) = split(rest, index.wrapping_sub(base))?;
-    OperatorMetrics::add(&element.metrics.rows_in, batch.len() as u64);
+    if batch.local.is_none() {
+        OperatorMetrics::add(&element.metrics.rows_in, batch.len() as u64);
+    }
     let mut out = Router {
         rest: tail,
         base: index + 1,
@@ -273,7 +275,9 @@ impl Output for Router<'_> {
         if batch.is_empty() {
             return Ok(());
         }
-        OperatorMetrics::add(&self.metrics.rows_out, batch.len() as u64);
+        if batch.local.is_none() {
+            OperatorMetrics::add(&self.metrics.rows_out, batch.len() as u64);
+        }
         let Some((last, others)) = self.consumers.split_last() else { return Ok(()) };
         for consumer in others {
             process(self.rest, self.base, *consumer, batch.clone(), self.shared)?;

@@ -3,10 +3,12 @@
 
 use std::sync::Arc;
 
+use arrow_array::cast::AsArray;
+use arrow_array::types::UInt64Type;
 use arrow_array::{Array, ArrayRef, NullArray, UInt32Array};
 use tidegate_core::Result;
 
-use crate::batch::Batch;
+use crate::batch::{Batch, Local};
 use crate::hash::{hash_columns, owner};
 
 use super::graph::Route;
@@ -37,30 +39,26 @@ impl Exchange {
         if batch.is_empty() {
             return Ok(());
         }
-        let null_key = match &self.route {
-            Route::Hash(columns) => columns.iter().flatten().any(|c| batch.change.rows.column(*c).null_count() > 0),
-            Route::Forward => false,
+        let Route::Hash(columns) = &self.route else {
+            batch.origin = None;
+            return self.to(self.task % self.targets.len(), batch);
         };
-        if !null_key {
+        let partial = batch.local == Some(Local::Partials);
+        if partial || columns.iter().flatten().all(|c| batch.change.rows.column(*c).null_count() == 0) {
             batch.origin = None;
         }
-        let columns = match &self.route {
-            Route::Forward => return self.to(self.task % self.targets.len(), batch),
-            Route::Hash(columns) => columns,
-        };
         if self.targets.len() == 1 || columns.is_empty() {
             return self.to(0, batch);
         }
-        let keys: Vec<ArrayRef> = columns
-            .iter()
-            .map(|c| match c {
-                Some(c) => batch.change.rows.column(*c).clone(),
-                None => Arc::new(NullArray::new(batch.len())),
-            })
-            .collect();
+        // Partial results go where the rows they were made of would have gone.
+        let hashes = if partial {
+            batch.change.rows.column(0).as_primitive::<UInt64Type>().values().to_vec()
+        } else {
+            hashes(columns, &batch)?
+        };
         let tasks = self.targets.len() as u32;
         let mut of: Vec<Vec<u32>> = vec![Vec::new(); self.targets.len()];
-        for (row, hash) in hash_columns(&keys, batch.len())?.into_iter().enumerate() {
+        for (row, hash) in hashes.into_iter().enumerate() {
             of[owner(hash, tasks) as usize].push(row as u32);
         }
         for (target, rows) in of.into_iter().enumerate() {
@@ -86,4 +84,15 @@ impl Exchange {
         let (inbox, channel) = &self.targets[target];
         inbox.send(*channel, Message::Batch(Box::new(batch)))
     }
+}
+
+fn hashes(columns: &[Option<usize>], batch: &Batch) -> Result<Vec<u64>> {
+    let keys: Vec<ArrayRef> = columns
+        .iter()
+        .map(|c| match c {
+            Some(c) => batch.change.rows.column(*c).clone(),
+            None => Arc::new(NullArray::new(batch.len())),
+        })
+        .collect();
+    hash_columns(&keys, batch.len())
 }

@@ -121,7 +121,7 @@ impl ScanDecoder {
             Int8Array::from(kinds)
         });
         let rows = relabel(rows, &self.schema)?;
-        let batch = Batch { change: ChangeBatch { rows, kinds }, marks: None, origin: Some(Origin { raw, records }) };
+        let batch = Batch { origin: Some(Origin { raw, records }), ..Batch::new(ChangeBatch { rows, kinds }) };
         self.place(batch, times.as_deref(), standing, out)
     }
 

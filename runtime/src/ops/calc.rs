@@ -41,7 +41,7 @@ impl Shape {
         let marks = if self.has_time { input.marks.clone() } else { None };
         let Some(selected) = selected else {
             let change = ChangeBatch { rows, kinds: input.change.kinds.clone() };
-            return Ok(Batch { change, marks, origin: input.origin.clone() });
+            return Ok(Batch { change, marks, origin: input.origin.clone(), local: None });
         };
         let pick = |i: &u32| *i as usize;
         let kinds = input.change.kinds.as_ref().map(|k| selected.values().iter().map(|i| k.value(pick(i))).collect());
@@ -50,6 +50,7 @@ impl Shape {
             change: ChangeBatch { rows, kinds },
             marks,
             origin: input.origin.as_ref().map(|o| o.take(&selected)),
+            local: None,
         })
     }
 }

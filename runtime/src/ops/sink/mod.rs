@@ -157,7 +157,7 @@ impl SinkPrepare {
             })
             .collect();
         let rows = record_batch(&mapping.schema, columns, rows.num_rows())?;
-        Ok(Batch { change: ChangeBatch { rows, kinds: batch.change.kinds }, marks: None, origin: batch.origin })
+        Ok(Batch { origin: batch.origin, ..Batch::new(ChangeBatch { rows, kinds: batch.change.kinds }) })
     }
 
     fn enforce_not_null(&self, input: usize, batch: Batch, out: &mut dyn Output) -> Result<Batch> {
