@@ -187,6 +187,7 @@ impl Builder {
         }
         let consumers = self.plan.consumers();
         let mut exchanges = Vec::new();
+        let mut locals = Vec::new();
         let mut elements = Vec::with_capacity(groups.len());
         for group in &groups {
             let mut outs: Vec<Vec<Consumer>> = Vec::new();
@@ -196,8 +197,13 @@ impl Builder {
                 for (to, input) in &consumers[*node] {
                     match (element_of.get(to), self.graph.cut(*node, *to, *input)) {
                         (_, Some((target, cut))) => {
-                            out.push(Consumer::Exchange(exchanges.len()));
+                            let exchange = Consumer::Exchange(exchanges.len());
                             exchanges.push(self.exchange(target, cut, task));
+                            let local = self.local(*to, exchange, task, stage.tasks)?;
+                            // Behind all others, since elements only hand rows to later ones.
+                            let index = groups.len() + locals.len();
+                            out.push(if local.is_some() { Consumer::Element { index, input: 0 } } else { exchange });
+                            locals.extend(local);
                         }
                         (Some(index), None) => {
                             let consumer = Consumer::Element { index: *index, input: self.input_of(*to, *input) };
@@ -214,6 +220,7 @@ impl Builder {
             }
             elements.push(self.element(group, outs, task, stage.tasks, number)?);
         }
+        elements.extend(locals);
         let bad_rows = BadRows {
             policy: self.plan.settings.on_error,
             letters: self.dead_letters(task, stage.tasks, number)?,
@@ -326,6 +333,22 @@ impl Builder {
             place,
             id: node.id.clone(),
         })
+    }
+
+    /// The local part of a node behind a cut. It counts for the node.
+    fn local(&self, to: NodeId, exchange: Consumer, task: u32, tasks: u32) -> Result<Option<Element>> {
+        let (node, context) = (&self.plan.nodes[to], self.context(to, task, tasks));
+        let metrics = context.metrics.clone();
+        let local = ops::local(node, &self.plan, context).context(|| node.label.clone())?;
+        Ok(local.map(|operator| Element {
+            work: Work::Operator(operator),
+            consumers: vec![vec![exchange]],
+            inputs: vec![NONE],
+            watermark: NONE,
+            metrics,
+            place: self.place(&[to]),
+            id: format!("{}:local", node.id),
+        }))
     }
 
     fn sink(&self, id: NodeId, sink: &Sink, task: u32, tasks: u32, number: u32) -> Result<SinkWriter> {

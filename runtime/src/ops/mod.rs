@@ -17,6 +17,7 @@ pub mod sink;
 #[cfg(test)]
 pub(crate) mod test_kit;
 pub mod top_n;
+mod trial;
 pub mod window;
 
 use std::sync::Arc;
@@ -26,6 +27,7 @@ use tidegate_plan::{Node, Op, Plan, WindowKind};
 
 use self::latest::{Keep, LatestRow};
 use self::top_n::Ranks;
+use self::window::local::LocalWindowAggregate;
 use crate::metrics::OperatorMetrics;
 use crate::operator::{Operator, OperatorContext};
 
@@ -76,5 +78,19 @@ pub fn build(node: &Node, plan: &Plan, ctx: OperatorContext) -> Result<Box<dyn O
             Box::new(top_n::TopN::new(node, plan, &ranks, ctx)?)
         }
         _ => return Err(Error::internal(format!("{} is no operator", node.label))),
+    })
+}
+
+/// The part of a node that stands before the exchange in front of it, where it has one. It hands on
+/// batches with [`crate::batch::Batch::local`] and has no state.
+///
+/// # Errors
+/// Where the plan does not fit together.
+pub fn local(node: &Node, plan: &Plan, ctx: OperatorContext) -> Result<Option<Box<dyn Operator>>> {
+    Ok(match &node.op {
+        Op::WindowAggregate { window, keys, aggregates, .. } if !matches!(window.kind, WindowKind::Session { .. }) => {
+            LocalWindowAggregate::new(node, plan, window, keys, aggregates, ctx)?.map(|op| Box::new(op) as _)
+        }
+        _ => None,
     })
 }

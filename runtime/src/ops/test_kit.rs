@@ -235,14 +235,14 @@ fn owners(columns: &[ArrayRef], keys: &[usize], rows: usize, tasks: u32) -> Vec<
     hash::hash_columns(&keys, rows).unwrap().into_iter().map(|h| hash::owner(h, tasks)).collect()
 }
 
-fn owned(batch: &RecordBatch, partition: &[usize], task: u32, tasks: u32) -> RecordBatch {
+pub(crate) fn owned(batch: &RecordBatch, partition: &[usize], task: u32, tasks: u32) -> RecordBatch {
     let owners = owners(batch.columns(), partition, batch.num_rows(), tasks);
     let rows: Vec<u32> = (0..batch.num_rows() as u32).filter(|i| owners[*i as usize] == task).collect();
     ChangeBatch::append(batch.clone()).take(&UInt32Array::from(rows)).unwrap().rows
 }
 
 /// The newest entry of each key, without deleted ones, as the store folds deltas.
-fn fold(deltas: &[RecordBatch], layout: &crate::operator::StateLayout) -> RecordBatch {
+pub(crate) fn fold(deltas: &[RecordBatch], layout: &crate::operator::StateLayout) -> RecordBatch {
     let all = arrow_select::concat::concat_batches(&layout.schema, deltas).unwrap();
     let mut newest = BTreeMap::new();
     let keys: Vec<ArrayRef> = layout.key_columns.iter().map(|k| all.column(*k).clone()).collect();

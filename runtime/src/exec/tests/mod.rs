@@ -3,6 +3,7 @@
 mod doubles;
 mod graphs;
 mod jobs;
+mod locals;
 mod panics;
 mod plans;
 mod windows;

@@ -68,6 +68,30 @@ async fn lateness_does_not_depend_on_the_size_of_batches() {
     assert_eq!(seen[0], seen[2]);
 }
 
+/// A state directory fits with and without local parts, which one task has none of.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn windows_go_on_in_other_numbers_of_tasks() {
+    let (world, topic, target) = world(2);
+    let dir = tempfile::tempdir().unwrap();
+    let options =
+        |tasks| JobOptions { tasks: Some(tasks), ..JobOptions::new("job", dir.path(), Arc::new(SystemClock)) };
+    for (round, tasks) in [2, 1, 3, 2].into_iter().enumerate() {
+        for i in 0..600 {
+            push(&topic, i % 2, i as i64 % 5, i as i64 % 1_000);
+        }
+        let job = Job::start(plan(10_000, None), world.clone(), options(tasks)).await.unwrap();
+        until("reading", || job.progress().rows_read == 600).await;
+        job.stop();
+        let summary = job.wait().await.unwrap();
+        let counted = &summary.progress.operators[1];
+        assert_eq!((counted.rows_in, counted.rows_out), (600, 0), "round {round}: partial results are no rows");
+    }
+    let bounded = JobOptions { until: Some(Bound::Latest), ..options(7) };
+    let summary = Job::start(plan(10_000, None), world, bounded).await.unwrap().wait().await.unwrap();
+    assert_eq!(summary.progress.operators[1].rows_out, 5);
+    assert_eq!(target.multiset(), (0..5).map(|k| vec![Some(k), Some(480)]).collect::<Vec<_>>());
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_empty_partition_does_not_decide_what_is_late() {
     for _ in 0..8 {

@@ -6,11 +6,19 @@
 //! how rows are batched. Rows that are late for all their windows are counted. Windows over
 //! processing time fire by the clock, and at the end of the input: unlike Flink's they are not lost
 //! there.
+//!
+//! Where an exchange stands before an aggregate, a local part stands before that ([`local`]).
 
 pub mod aggregate;
 pub mod assign;
+mod intake;
+pub mod local;
+#[cfg(test)]
+mod local_tests;
+mod partials;
 pub mod session;
 pub mod table;
+mod tables;
 #[cfg(test)]
 mod tests;
 

@@ -1,0 +1,163 @@
+//! The part of a window aggregate that stands before the exchange: it aggregates what one task reads,
+//! so that partial results cross and not rows.
+//!
+//! It keeps nothing beyond a barrier, so it has no state of its own, and what the aggregate behind the
+//! exchange stores is the same with and without it.
+
+use arrow_array::{Array, RecordBatch};
+use arrow_schema::SchemaRef;
+use tidegate_core::{ChangeBatch, Error, Result};
+use tidegate_plan::{AggregateCall, Node, Plan, Window};
+
+use super::intake::Intake;
+use super::partials::{partials, schema};
+use super::tables::Tables;
+use crate::batch::{Batch, Local};
+use crate::operator::{Operator, OperatorContext, Output};
+use crate::ops::changes::project;
+use crate::ops::trial::Trial;
+use crate::state::codec::{EncodedRows, Form};
+
+/// Groups that are held at most. More would be fewer partial results of many keys, and more memory.
+const HELD: usize = 32_768;
+/// Rows of one emitted batch at most.
+const EMIT_ROWS: usize = 8192;
+
+/// The operator.
+pub struct LocalWindowAggregate {
+    time: usize,
+    intake: Intake,
+    keys: Vec<usize>,
+    /// By stretch.
+    held: Tables,
+    /// How many groups are held at most, but for those of one batch.
+    pub(super) limit: usize,
+    schema: SchemaRef,
+    pub(super) trial: Trial,
+    scratch: EncodedRows,
+    ctx: OperatorContext,
+}
+
+impl LocalWindowAggregate {
+    /// Builds it where the aggregate can be split: rows are never taken back, and neither how they are
+    /// put together nor when shows in the result. Windows of processing time close by the clock,
+    /// which no exchange waits for, so they stay whole.
+    ///
+    /// # Errors
+    /// Where the plan does not fit together.
+    pub fn new(
+        node: &Node,
+        plan: &Plan,
+        window: &Window,
+        keys: &[usize],
+        aggregates: &[AggregateCall],
+        ctx: OperatorContext,
+    ) -> Result<Option<Self>> {
+        let held = Tables::new(node, plan, keys, aggregates)?;
+        let groups = held.empty()?;
+        let append = node.inputs.iter().all(|input| plan.nodes[*input].changes.is_append());
+        let Some(time) = window.time.filter(|_| append && groups.merge_exactly()) else { return Ok(None) };
+        Ok(Some(LocalWindowAggregate {
+            time,
+            intake: Intake::new(window, ctx.clone())?,
+            keys: keys.to_vec(),
+            held,
+            limit: HELD,
+            schema: schema(&groups),
+            trial: Trial::default(),
+            scratch: EncodedRows::default(),
+            ctx,
+        }))
+    }
+
+    /// Rows as they came, but for those without a time: only here it is known where they came from.
+    fn pass(&self, mut batch: Batch, out: &mut dyn Output) -> Result<()> {
+        let times = batch.change.rows.column(self.time).clone();
+        if times.null_count() > 0 {
+            super::times(&batch, Some(self.time), 0, out)?;
+            batch = batch.take(&(0..times.len() as u32).filter(|row| times.is_valid(*row as usize)).collect())?;
+        }
+        batch.local = Some(Local::Rows);
+        out.emit(batch)
+    }
+
+    fn aggregate(&mut self, batch: &Batch, out: &mut dyn Output) -> Result<()> {
+        let panes = self.intake.panes(batch, out)?;
+        self.scratch.encode(&project(batch.change.rows.columns(), &self.keys), batch.len(), Form::Key)?;
+        for (pane, rows) in panes {
+            for (stretch, rows) in self.intake.stretches(pane, rows, batch) {
+                self.held.add(stretch, batch, &rows, None, &self.scratch, &self.ctx.metrics)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Emits what belongs to windows whose last instant is at or below `until`.
+    fn send(&mut self, until: i64, out: &mut dyn Output) -> Result<()> {
+        let mut ready = Ready { schema: &self.schema, batches: Vec::new(), rows: 0 };
+        while let Some((stretch, groups)) = self.held.take_closed(until, &self.intake.assigner) {
+            self.trial.sent(groups.len());
+            for ids in groups.ids().chunks(EMIT_ROWS) {
+                ready.push(partials(&self.schema, stretch, &groups, ids)?, out)?;
+            }
+        }
+        ready.emit(out)
+    }
+
+    fn send_all(&mut self, out: &mut dyn Output) -> Result<()> {
+        self.send(i64::MAX, out)?;
+        self.trial.decide();
+        Ok(())
+    }
+}
+
+/// Partial results of many small windows, which go out together.
+struct Ready<'a> {
+    schema: &'a SchemaRef,
+    batches: Vec<RecordBatch>,
+    rows: usize,
+}
+
+impl Ready<'_> {
+    fn push(&mut self, batch: RecordBatch, out: &mut dyn Output) -> Result<()> {
+        if self.rows + batch.num_rows() > EMIT_ROWS {
+            self.emit(out)?;
+        }
+        self.rows += batch.num_rows();
+        self.batches.push(batch);
+        Ok(())
+    }
+
+    fn emit(&mut self, out: &mut dyn Output) -> Result<()> {
+        self.rows = 0;
+        let batches = std::mem::take(&mut self.batches);
+        let rows = match batches.as_slice() {
+            [] => return Ok(()),
+            [only] => only.clone(),
+            many => arrow_select::concat::concat_batches(self.schema, many)
+                .map_err(|e| Error::internal(format!("partial results: {e}")))?,
+        };
+        out.emit(Batch { local: Some(Local::Partials), ..Batch::new(ChangeBatch::append(rows)) })
+    }
+}
+
+impl Operator for LocalWindowAggregate {
+    fn process(&mut self, _: usize, batch: Batch, out: &mut dyn Output) -> Result<()> {
+        if batch.is_empty() {
+            return Ok(());
+        }
+        if self.trial.passes(batch.len()) {
+            return self.pass(batch, out);
+        }
+        self.aggregate(&batch, out)?;
+        if self.held.groups() > self.limit { self.send_all(out) } else { Ok(()) }
+    }
+
+    fn watermark(&mut self, watermark: i64, out: &mut dyn Output) -> Result<()> {
+        self.send(watermark, out)
+    }
+
+    fn flush(&mut self, out: &mut dyn Output) -> Result<()> {
+        self.send_all(out)
+    }
+}

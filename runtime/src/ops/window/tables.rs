@@ -1,0 +1,142 @@
+//! The groups of windows. Each window has a table of its own, so that closing it drops a whole table.
+
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
+
+use arrow_array::ArrayRef;
+use arrow_schema::DataType;
+use tidegate_core::{Error, Result};
+use tidegate_plan::{AggregateCall, Node, Plan};
+
+use super::assign::{Assigner, Bounds};
+use crate::batch::Batch;
+use crate::metrics::OperatorMetrics;
+use crate::state::codec::EncodedRows;
+use crate::state::groups::Groups;
+
+/// Groups by window, the window that closes first in front.
+pub(super) struct Tables {
+    key_types: Vec<DataType>,
+    input_types: Vec<DataType>,
+    aggregates: Vec<AggregateCall>,
+    retract: bool,
+    windows: BTreeMap<Bounds, Groups>,
+}
+
+impl Tables {
+    /// Of an aggregate.
+    ///
+    /// # Errors
+    /// Where the plan does not fit together.
+    pub fn new(node: &Node, plan: &Plan, keys: &[usize], aggregates: &[AggregateCall]) -> Result<Self> {
+        let input = &plan.nodes[*node.inputs.first().ok_or_else(|| Error::internal("an aggregate without input"))?];
+        let input_types: Vec<DataType> = input.columns.iter().map(|c| c.data_type.ty.to_arrow()).collect();
+        Ok(Tables {
+            key_types: keys.iter().map(|k| input_types[*k].clone()).collect(),
+            input_types,
+            aggregates: aggregates.to_vec(),
+            retract: input.changes.update_before || input.changes.delete,
+            windows: BTreeMap::new(),
+        })
+    }
+    /// Whether rows can be taken back.
+    pub fn retract(&self) -> bool {
+        self.retract
+    }
+    /// A table without groups.
+    ///
+    /// # Errors
+    /// Where an aggregate does not work on its arguments.
+    pub fn empty(&self) -> Result<Groups> {
+        Groups::new(&self.key_types, &self.aggregates, &self.input_types, self.retract)
+    }
+    /// Number of groups.
+    pub fn groups(&self) -> usize {
+        self.windows.values().map(Groups::len).sum()
+    }
+    /// The tables, those that close first in front.
+    pub fn iter_mut(&mut self) -> impl Iterator<Item = (&Bounds, &mut Groups)> {
+        self.windows.iter_mut()
+    }
+    /// The table of a window, made where there is none.
+    ///
+    /// # Errors
+    /// Where an aggregate does not work on its arguments.
+    pub fn of(&mut self, window: Bounds) -> Result<&mut Groups> {
+        Ok(match self.windows.entry(window) {
+            Entry::Occupied(e) => e.into_mut(),
+            Entry::Vacant(e) => {
+                e.insert(Groups::new(&self.key_types, &self.aggregates, &self.input_types, self.retract)?)
+            }
+        })
+    }
+    /// Drops the table of a window.
+    pub fn remove(&mut self, window: Bounds) {
+        self.windows.remove(&window);
+    }
+    /// Takes out the table that closes first, if its window's last instant is at or below `until`.
+    pub fn take_closed(&mut self, until: i64, assigner: &Assigner) -> Option<(Bounds, Groups)> {
+        let entry = self.windows.first_entry()?;
+        if assigner.last_instant(*entry.key()) > until { None } else { Some(entry.remove_entry()) }
+    }
+
+    /// Takes rows of a batch into a window. `keys` are the encoded keys of the whole batch.
+    ///
+    /// # Errors
+    /// Where the columns do not fit.
+    pub fn add(
+        &mut self,
+        window: Bounds,
+        batch: &Batch,
+        rows: &[u32],
+        retract: Option<&[bool]>,
+        keys: &EncodedRows,
+        metrics: &OperatorMetrics,
+    ) -> Result<()> {
+        let groups = self.of(window)?;
+        let mut selected = (rows.len() != batch.len()).then_some(rows);
+        let mut ids = Vec::with_capacity(rows.len());
+        groups.intern_encoded(keys, selected, &mut ids, &mut Vec::new());
+        let mut known_rows = Vec::new();
+        if let Some(known) = groups.count_rows(&ids, selected, retract) {
+            let missing = known.iter().filter(|k| !**k).count() as u64;
+            metrics.count("retraction-of-nothing", missing, || format!("a window that ends at {}", window.end));
+            known_rows = rows.iter().zip(&known).filter(|(_, k)| **k).map(|(r, _)| *r).collect();
+            ids = ids.into_iter().zip(&known).filter(|(_, k)| **k).map(|(g, _)| g).collect();
+        }
+        if !known_rows.is_empty() {
+            selected = Some(&known_rows);
+        }
+        groups.update(&ids, selected, batch.change.rows.columns(), retract, 0)?;
+        count_overflows(groups, metrics);
+        Ok(())
+    }
+
+    /// Adds what local parts have saved to a window: `states` row i belongs to row `rows[i]` of `keys`.
+    ///
+    /// # Errors
+    /// Where the columns do not fit.
+    pub fn merge(
+        &mut self,
+        window: Bounds,
+        rows: &[u32],
+        states: &[ArrayRef],
+        keys: &EncodedRows,
+        metrics: &OperatorMetrics,
+    ) -> Result<()> {
+        let groups = self.of(window)?;
+        let mut ids = Vec::with_capacity(rows.len());
+        groups.intern_encoded(keys, Some(rows), &mut ids, &mut Vec::new());
+        groups.merge_saved(&ids, states, 0)?;
+        count_overflows(groups, metrics);
+        Ok(())
+    }
+}
+
+/// Counts sums that have left their range.
+fn count_overflows(groups: &mut Groups, metrics: &OperatorMetrics) {
+    if let Some((n, group)) = groups.take_overflows() {
+        let keys = groups.keys();
+        metrics.count("sum-overflow", n, || format!("group {}", keys.describe(group)));
+    }
+}
