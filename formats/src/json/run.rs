@@ -117,64 +117,71 @@ impl Pass<'_, '_> {
         if depth >= MAX_DEPTH {
             return Err(Broken { at: self.s.pos, what: What::Depth });
         }
-        self.s.pos += 1;
-        self.s.blanks();
-        if self.s.peek() == b'}' {
-            self.s.pos += 1;
+        // A copy, which lives in registers.
+        let mut s = self.s;
+        s.pos += 1;
+        s.blanks();
+        if s.peek() == b'}' {
+            self.s.pos = s.pos + 1;
             return Ok(());
         }
         let mut turn = 0;
         loop {
-            match self.name(node, &mut turn)? {
-                Target::Unread => drop(self.s.value(depth + 1)?),
+            match self.name(node, &mut turn, &mut s)? {
+                Target::Unread => drop(s.value(depth + 1)?),
                 Target::Leaf(slot) => {
-                    let token = self.s.value(depth + 1)?;
+                    let token = s.value(depth + 1)?;
                     self.slots[slot as usize] = self.slot(token);
                 }
                 Target::Node(child) => {
-                    self.s.blanks();
+                    s.blanks();
+                    self.s.pos = s.pos;
                     self.value(child, depth + 1)?;
+                    s.pos = self.s.pos;
                 }
             }
-            self.s.blanks();
-            match self.s.peek() {
-                b',' => self.s.pos += 1,
+            s.blanks();
+            match s.peek() {
+                b',' => s.pos += 1,
                 b'}' => {
-                    self.s.pos += 1;
+                    self.s.pos = s.pos + 1;
                     return Ok(());
                 }
-                _ => return Err(self.s.broken()),
+                _ => return Err(s.broken()),
             }
         }
     }
 
     /// A member name and its colon: what its value is read for.
     #[inline(always)]
-    fn name(&mut self, node: u32, turn: &mut usize) -> Result<Target, Broken> {
+    fn name(&mut self, node: u32, turn: &mut usize, s: &mut Scanner<'_>) -> Result<Target, Broken> {
         if let Some(expected) = self.runner.layouts[node as usize].get(*turn) {
-            let mut found = expected.is_at(self.s.data, self.s.wide, self.s.pos);
+            let mut found = expected.is_at(s.data, s.wide, s.pos);
             if !found {
-                self.s.blanks();
-                found = expected.is_at(self.s.data, self.s.wide, self.s.pos);
+                s.blanks();
+                found = expected.is_at(s.data, s.wide, s.pos);
             }
             if found {
-                self.s.pos += expected.bytes.len();
+                s.pos += expected.bytes.len();
                 *turn += 1;
                 return Ok(expected.target);
             }
         }
-        self.s.blanks();
-        self.unexpected_name(node, turn)
+        s.blanks();
+        self.s.pos = s.pos;
+        let (target, next) = self.unexpected_name(node, *turn)?;
+        (*turn, s.pos) = (next, self.s.pos);
+        Ok(target)
     }
 
+    /// The same for another name than the one that is expected; and which is expected next.
     #[inline(never)]
-    fn unexpected_name(&mut self, node: u32, turn: &mut usize) -> Result<Target, Broken> {
+    fn unexpected_name(&mut self, node: u32, mut turn: usize) -> Result<(Target, usize), Broken> {
         let layout = &mut self.runner.layouts[node as usize];
-        for (i, expected) in layout.iter().enumerate().skip(*turn + 1).take(LOOK_AHEAD) {
+        for (i, expected) in layout.iter().enumerate().skip(turn + 1).take(LOOK_AHEAD) {
             if expected.is_at(self.s.data, self.s.wide, self.s.pos) {
                 self.s.pos += expected.bytes.len();
-                *turn = i + 1;
-                return Ok(expected.target);
+                return Ok((expected.target, i + 1));
             }
         }
         if self.s.peek() != b'"' {
@@ -193,13 +200,13 @@ impl Pass<'_, '_> {
         if self.s.peek() == b':' && layout.len() < MAX_LAYOUT && token.end - token.start < 256 {
             let bytes = &self.s.data[from..=self.s.pos];
             if layout.iter().all(|e| *e.bytes != *bytes) {
-                layout.insert((*turn).min(layout.len()), Expected::new(bytes, target));
-                *turn += 1;
+                layout.insert(turn.min(layout.len()), Expected::new(bytes, target));
+                turn += 1;
             }
         }
         self.s.blanks();
         self.s.expect(b':')?;
-        Ok(target)
+        Ok((target, turn))
     }
 
     /// A value inside which members are wanted.

@@ -25,9 +25,12 @@ impl<'a> Scanner<'a> {
         Scanner { data, wide: data, pos: 0 }
     }
 
+    // What is rare and not inlined takes the scanner by value and gives the new position back: a scanner
+    // whose address is known to others cannot live in registers.
+
     /// An error at the current position.
     #[cold]
-    pub(crate) fn broken(&self) -> Broken {
+    pub(crate) fn broken(self) -> Broken {
         let what = if self.pos >= self.data.len() { What::End } else { What::Unexpected };
         Broken { at: self.pos.min(self.data.len()), what }
     }
@@ -45,16 +48,24 @@ impl<'a> Scanner<'a> {
             // One blank after a colon or comma is the usual case.
             self.pos += usize::from(self.peek() == b' ');
             if self.peek() <= b' ' {
-                self.many_blanks();
+                self.pos = self.after_blanks();
             }
         }
     }
 
     #[inline(never)]
-    fn many_blanks(&mut self) {
+    fn after_blanks(mut self) -> usize {
         while matches!(self.peek(), b' ' | b'\n' | b'\r' | b'\t') {
             self.pos += 1;
         }
+        self.pos
+    }
+
+    /// Goes on behind what was read elsewhere.
+    #[inline(always)]
+    fn behind(&mut self, (token, pos): (Token, usize)) -> Token {
+        self.pos = pos;
+        token
     }
 
     /// Expects one byte and moves over it.
@@ -73,7 +84,7 @@ impl<'a> Scanner<'a> {
         let start = self.pos + 1;
         let mut at = start;
         loop {
-            let Some(bytes) = lanes(self.wide, at) else { return self.string_tail(start, at, Kind::Text) };
+            let Some(bytes) = lanes(self.wide, at) else { return Ok(self.behind(self.string_tail(start, at)?)) };
             let hits = quote_or_slash(bytes);
             if hits != 0 {
                 at += hits.trailing_zeros() as usize;
@@ -81,7 +92,7 @@ impl<'a> Scanner<'a> {
                     self.pos = at + 1;
                     return Ok(Token { kind: Kind::Text, start, end: at });
                 }
-                return self.string_tail(start, at, Kind::Text);
+                return Ok(self.behind(self.string_tail(start, at)?));
             }
             at += LANES;
         }
@@ -89,7 +100,8 @@ impl<'a> Scanner<'a> {
 
     /// The rest of a string byte by byte: at its end, or from its first escape on.
     #[inline(never)]
-    fn string_tail(&mut self, start: usize, mut at: usize, mut kind: Kind) -> Result<Token, Broken> {
+    fn string_tail(self, start: usize, mut at: usize) -> Result<(Token, usize), Broken> {
+        let mut kind = Kind::Text;
         loop {
             // Long runs after an escape are worth a jump.
             match memchr::memchr2(b'"', b'\\', self.data.get(at..).unwrap_or(&[])) {
@@ -97,8 +109,7 @@ impl<'a> Scanner<'a> {
                 Some(n) => at += n,
             }
             if self.data[at] == b'"' {
-                self.pos = at + 1;
-                return Ok(Token { kind, start, end: at });
+                return Ok((Token { kind, start, end: at }, at + 1));
             }
             kind = Kind::Escaped;
             match self.data.get(at + 1) {
@@ -153,13 +164,13 @@ impl<'a> Scanner<'a> {
             return Err(self.broken());
         }
         if matches!(self.peek(), b'.' | b'e' | b'E') {
-            return self.fraction(start);
+            return Ok(self.behind(self.fraction(start)?));
         }
         Ok(Token { kind: Kind::Int, start, end: self.pos })
     }
 
     #[inline(never)]
-    fn fraction(&mut self, start: usize) -> Result<Token, Broken> {
+    fn fraction(mut self, start: usize) -> Result<(Token, usize), Broken> {
         if self.peek() == b'.' {
             self.pos += 1;
             if self.digits() == 0 {
@@ -175,7 +186,7 @@ impl<'a> Scanner<'a> {
                 return Err(self.broken());
             }
         }
-        Ok(Token { kind: Kind::Float, start, end: self.pos })
+        Ok((Token { kind: Kind::Float, start, end: self.pos }, self.pos))
     }
 
     /// `true`, `false` or `null`; the position is at its first character.
@@ -206,7 +217,7 @@ impl<'a> Scanner<'a> {
     pub(crate) fn skip(&mut self, depth: usize) -> Result<Token, Broken> {
         match self.peek() {
             b'"' => self.string(),
-            b'{' | b'[' => self.container(depth),
+            b'{' | b'[' => Ok(self.behind(self.container(depth)?)),
             b'-' | b'0'..=b'9' => self.number(),
             _ => self.literal(),
         }
@@ -225,7 +236,7 @@ impl<'a> Scanner<'a> {
 
     /// An object or array, checked but unread, without recursion.
     #[inline(never)]
-    pub(crate) fn container(&mut self, depth: usize) -> Result<Token, Broken> {
+    fn container(mut self, depth: usize) -> Result<(Token, usize), Broken> {
         let start = self.pos;
         let kind = if self.peek() == b'{' { Kind::Object } else { Kind::Array };
         let mut open = Nest::new(depth);
@@ -255,7 +266,7 @@ impl<'a> Scanner<'a> {
             // After a value: close as many containers as end here, then go to the next value.
             loop {
                 let Some(in_object) = open.top() else {
-                    return Ok(Token { kind, start, end: self.pos });
+                    return Ok((Token { kind, start, end: self.pos }, self.pos));
                 };
                 self.blanks();
                 match self.peek() {
