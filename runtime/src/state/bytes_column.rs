@@ -3,6 +3,7 @@
 
 use tidegate_formats::text::buffer::WideBuffer;
 
+use super::copy::copy_short;
 use super::physical::BytesView;
 
 /// Byte strings by dense index.
@@ -45,35 +46,10 @@ impl Cell {
         Cell { len: len as u32, data }
     }
     fn inline(value: &[u8]) -> Cell {
-        Cell { len: value.len() as u32, data: padded(value) }
+        let mut data = [0; INLINE];
+        copy_short(&mut data[..value.len()], value);
+        Cell { len: value.len() as u32, data }
     }
-}
-
-/// Up to [`INLINE`] bytes, then zeros. In steps of fixed widths that overlap: a copy of any width is a
-/// call, which is most of the work for a few bytes.
-fn padded(value: &[u8]) -> [u8; INLINE] {
-    fn step<const W: usize>(data: &mut [u8; INLINE], value: &[u8], at: usize) {
-        if let (Some(to), Some(from)) = (data[at..].first_chunk_mut::<W>(), value[at..].first_chunk::<W>()) {
-            *to = *from;
-        }
-    }
-    let mut data = [0; INLINE];
-    match value.len() {
-        16.. => {
-            step::<16>(&mut data, value, 0);
-            step::<4>(&mut data, value, value.len() - 4);
-        }
-        8.. => {
-            step::<8>(&mut data, value, 0);
-            step::<8>(&mut data, value, value.len() - 8);
-        }
-        4.. => {
-            step::<4>(&mut data, value, 0);
-            step::<4>(&mut data, value, value.len() - 4);
-        }
-        _ => data.iter_mut().zip(value).for_each(|(to, from)| *to = *from),
-    }
-    data
 }
 
 impl BytesColumn {

@@ -16,6 +16,8 @@ use arrow_array::{Array, ArrayRef, BinaryArray};
 use arrow_schema::{DataType, TimeUnit};
 use tidegate_core::{Error, Result};
 
+use super::copy::copy_short;
+
 /// What the bytes are for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Form {
@@ -243,7 +245,7 @@ fn write_bytes(column: &ArrayRef, form: Form, out: &mut [u8], cursors: &mut [usi
             let end = at + 5 + bytes.len();
             let slot = &mut out[at + 1..end];
             slot[..4].copy_from_slice(&(bytes.len() as u32).to_le_bytes());
-            slot[4..].copy_from_slice(bytes);
+            copy_short(&mut slot[4..], bytes);
             *cursor = end;
         }
     }
