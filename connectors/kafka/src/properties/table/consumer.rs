@@ -22,7 +22,7 @@ pub(super) const ROWS: &[Property] = &[
         Text,
         "earliest, latest or none: for group offsets that do not exist, at the first start only. Later no position is ever reset",
     ),
-    same("check.crcs", Boolean).why("false by default, unlike Java"),
+    same("check.crcs", Boolean).why("true by default, as in Java; librdkafka's own default is false"),
     same("fetch.min.bytes", INT_FROM_0).limits(1, 100_000_000),
     renamed("fetch.max.wait.ms", INT_FROM_0, &["fetch.wait.max.ms"]).limits(0, 300_000),
     same("fetch.max.bytes", INT_FROM_0).limits(0, 2_147_483_135).why("never less than max.request.size"),
