@@ -242,8 +242,12 @@ impl Builder {
         group.len() > 1 && matches!(self.plan.nodes[group[0]].op, Op::GroupAggregate { .. })
     }
 
-    /// The Calc that an aggregate takes in: the only one who reads it.
+    /// The Calc that an aggregate takes in: the only one who reads it. Without mini-batches none does, since
+    /// then the changes are to be Flink's, which that Calc cannot keep from being made.
     fn fused_calc(&self, aggregate: NodeId) -> Option<NodeId> {
+        if !self.plan.settings.mini_batch {
+            return None;
+        }
         let readers = &self.plan.consumers()[aggregate];
         let [(calc, _)] = readers[..] else { return None };
         let is_aggregate = matches!(self.plan.nodes[aggregate].op, Op::GroupAggregate { .. });

@@ -9,7 +9,7 @@
 //! State older than `table.exec.state.ttl` is dropped unseen: the group starts anew. While a TTL is
 //! set, unchanged results are emitted too, so that state behind this operator does not expire first.
 //!
-//! A Calc that nothing else feeds is fused in; see [`shown`].
+//! A Calc that alone reads the aggregate may be fused in; see `shown.rs`.
 
 mod held;
 mod shown;
