@@ -245,14 +245,13 @@ impl Builder {
     /// The Calc that an aggregate takes in: the only one who reads it. Without mini-batches none does, since
     /// then the changes are to be Flink's, which that Calc cannot keep from being made.
     fn fused_calc(&self, aggregate: NodeId) -> Option<NodeId> {
-        if !self.plan.settings.mini_batch {
+        let is_aggregate = matches!(self.plan.nodes[aggregate].op, Op::GroupAggregate { .. });
+        if !is_aggregate || !self.plan.settings.mini_batch || Some(aggregate) == self.plan.query {
             return None;
         }
         let readers = &self.plan.consumers()[aggregate];
         let [(calc, _)] = readers[..] else { return None };
-        let is_aggregate = matches!(self.plan.nodes[aggregate].op, Op::GroupAggregate { .. });
-        (is_aggregate && Some(aggregate) != self.plan.query && ops::group_aggregate::fuses(&self.plan.nodes[calc]))
-            .then_some(calc)
+        ops::group_aggregate::fuses(&self.plan.nodes[calc]).then_some(calc)
     }
 
     /// The nodes of a stage; Calcs over one input together at the place of the first, and with an

@@ -30,6 +30,7 @@ use self::top_n::Ranks;
 use self::window::local::LocalWindowAggregate;
 use crate::metrics::OperatorMetrics;
 use crate::operator::{Operator, OperatorContext};
+use crate::state::groups::Groups;
 
 /// The operator of a GROUP BY and the Calc behind it, for which [`group_aggregate::fuses`] holds.
 ///
@@ -93,4 +94,12 @@ pub fn local(node: &Node, plan: &Plan, ctx: OperatorContext) -> Result<Option<Bo
         }
         _ => None,
     })
+}
+
+/// Counts sums that have left their range since the last call.
+fn count_overflows(groups: &mut Groups, metrics: &OperatorMetrics) {
+    if let Some((n, group)) = groups.take_overflows() {
+        let keys = groups.keys();
+        metrics.count("sum-overflow", n, || format!("group {}", keys.describe(group)));
+    }
 }

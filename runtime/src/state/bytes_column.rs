@@ -85,12 +85,8 @@ impl BytesColumn {
     /// Replaces a value.
     pub fn set(&mut self, i: u32, value: &[u8]) {
         let cell = &mut self.cells[i as usize];
-        if value.len() <= INLINE && self.arena.is_empty() {
-            // Nothing to give back, so the old value need not be waited for.
-            *cell = Cell::inline(value);
-            return;
-        }
-        let room = cell.room();
+        // With nothing in the arena there is no room to give back, and the old value need not be waited for.
+        let room = if self.arena.is_empty() { 0 } else { cell.room() };
         if value.len() <= INLINE {
             *cell = Cell::inline(value);
             self.dead += room;

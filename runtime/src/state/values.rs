@@ -119,7 +119,7 @@ impl Values {
             (Store::I64(v), Input::Flat(View::I64(a), _)) => v[g] = a[row],
             (Store::I128(v), Input::Flat(View::I128(a), _)) => v[g] = a[row],
             (Store::F64(v), Input::Flat(View::F64(a), _)) => v[g] = a[row],
-            (Store::Bytes(v), Input::Flat(View::Bytes(a), _)) => v.set(group, a.value(row)),
+            (Store::Bytes(v), Input::Flat(View::Bytes(a), _)) => v.set_row(group, *a, row),
             (Store::Bytes(v), Input::Nested(rows, _)) => v.set(group, rows.row(row)),
             _ => debug_assert!(false, "a column of another type"),
         }

@@ -29,6 +29,7 @@ use self::held::{Before, Held};
 use self::shown::{FusedCalc, HIDDEN, Seen, Shown};
 use super::calc::report;
 use super::changes::{ChangeRows, interleave, mark_changed, project, retractions, take};
+use super::count_overflows;
 use crate::batch::Batch;
 use crate::expr::RowErrors;
 use crate::metrics::OperatorMetrics;
@@ -181,7 +182,7 @@ impl GroupAggregate {
 
     /// A group without rows is about to go; but the one of an aggregate without keys stays.
     fn is_empty(&self, group: u32) -> bool {
-        self.retract && self.groups.count(group) == 0 && !self.keys.is_empty()
+        self.groups.count(group) == 0 && !self.keys.is_empty()
     }
 
     /// The rows to emit for groups. Those that are empty now are emptied altogether.
@@ -264,11 +265,7 @@ impl GroupAggregate {
             return self.groups.update(&ids, Some(&rows), part.columns, part.retract, now);
         }
         self.groups.update(part.ids, selected.as_deref(), part.columns, part.retract, now)?;
-        let groups = &mut self.groups;
-        if let Some((n, group)) = groups.take_overflows() {
-            let keys = groups.keys();
-            self.ctx.metrics.count("sum-overflow", n, || format!("group {}", keys.describe(group)));
-        }
+        count_overflows(&mut self.groups, &self.ctx.metrics);
         Ok(())
     }
 

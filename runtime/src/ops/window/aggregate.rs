@@ -1,7 +1,6 @@
 //! GROUP BY over tumbling, hopping and cumulating windows, of rows and of what local parts have made
 //! of rows.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use arrow_array::cast::AsArray;
@@ -15,7 +14,7 @@ use tidegate_plan::{AggregateCall, Node, Plan, Window};
 use super::assign::{Assigner, Bounds};
 use super::intake::Intake;
 use super::partials::Received;
-use super::tables::Tables;
+use super::tables::{Tables, by_window};
 use crate::batch::{Batch, Local};
 use crate::metrics::OperatorMetrics;
 use crate::operator::{Operator, OperatorContext, Output, StateLayout};
@@ -206,11 +205,7 @@ impl Operator for WindowAggregate {
             return Err(Error::internal("stored windows have another number of columns"));
         }
         let (ends, starts) = (columns[0].as_primitive::<Int64Type>(), columns[1].as_primitive::<Int64Type>());
-        let mut rows: BTreeMap<Bounds, Vec<u32>> = BTreeMap::new();
-        for row in 0..entries.num_rows() {
-            rows.entry(Bounds { end: ends.value(row), start: starts.value(row) }).or_default().push(row as u32);
-        }
-        for (bounds, rows) in rows {
+        for (bounds, rows) in by_window(starts, ends) {
             let indices = UInt32Array::from(rows);
             let own = columns[2..].iter().map(|c| take(c, &indices)).collect::<Result<Vec<_>>>()?;
             let groups = self.windows.of(bounds)?;

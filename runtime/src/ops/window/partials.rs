@@ -14,6 +14,7 @@ use arrow_schema::{DataType, Field, Schema, SchemaRef};
 use tidegate_core::{Error, Result};
 
 use super::assign::Bounds;
+use super::tables::by_window;
 use crate::ops::changes::{record_batch, take};
 use crate::state::groups::Groups;
 
@@ -67,12 +68,7 @@ impl<'a> Received<'a> {
     /// The rows of each stretch.
     pub fn by_stretch(&self) -> BTreeMap<Bounds, Vec<u32>> {
         let [starts, ends] = self.bounds;
-        let mut rows: BTreeMap<Bounds, Vec<u32>> = BTreeMap::new();
-        for row in 0..starts.len() {
-            let stretch = Bounds { start: starts.value(row), end: ends.value(row) };
-            rows.entry(stretch).or_default().push(row as u32);
-        }
-        rows
+        by_window(starts, ends)
     }
     /// What the aggregates of some rows held.
     ///

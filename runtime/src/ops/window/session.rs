@@ -19,6 +19,7 @@ use crate::batch::Batch;
 use crate::metrics::OperatorMetrics;
 use crate::operator::{Operator, OperatorContext, Output, StateLayout};
 use crate::ops::changes::{project, record_batch, retractions};
+use crate::ops::count_overflows;
 use crate::state::accumulators::Aggregates;
 use crate::state::codec::{EncodedRows, Form};
 use crate::state::groups::Groups;
@@ -121,10 +122,7 @@ impl SessionAggregate {
             rows.retain(|_| *keep.next().unwrap_or(&true));
         }
         self.groups.update(&groups, Some(&rows), columns, retract, 0)?;
-        if let Some((n, group)) = self.groups.take_overflows() {
-            let keys = self.groups.keys();
-            self.ctx.metrics.count("sum-overflow", n, || format!("group {}", keys.describe(group)));
-        }
+        count_overflows(&mut self.groups, &self.ctx.metrics);
         Ok(())
     }
 

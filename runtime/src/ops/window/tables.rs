@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 
-use arrow_array::ArrayRef;
+use arrow_array::{ArrayRef, Int64Array};
 use arrow_schema::DataType;
 use tidegate_core::{Error, Result};
 use tidegate_plan::{AggregateCall, Node, Plan};
@@ -11,6 +11,7 @@ use tidegate_plan::{AggregateCall, Node, Plan};
 use super::assign::{Assigner, Bounds};
 use crate::batch::Batch;
 use crate::metrics::OperatorMetrics;
+use crate::ops::count_overflows;
 use crate::state::codec::EncodedRows;
 use crate::state::groups::Groups;
 
@@ -133,10 +134,11 @@ impl Tables {
     }
 }
 
-/// Counts sums that have left their range.
-fn count_overflows(groups: &mut Groups, metrics: &OperatorMetrics) {
-    if let Some((n, group)) = groups.take_overflows() {
-        let keys = groups.keys();
-        metrics.count("sum-overflow", n, || format!("group {}", keys.describe(group)));
+/// The rows of each window of two columns that hold its boundaries.
+pub(super) fn by_window(starts: &Int64Array, ends: &Int64Array) -> BTreeMap<Bounds, Vec<u32>> {
+    let mut rows: BTreeMap<Bounds, Vec<u32>> = BTreeMap::new();
+    for (row, (start, end)) in (0..).zip(starts.values().iter().zip(ends.values())) {
+        rows.entry(Bounds { start: *start, end: *end }).or_default().push(row);
     }
+    rows
 }
