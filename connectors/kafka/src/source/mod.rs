@@ -7,6 +7,7 @@
 //!
 //! Positions are offsets as text; a split's identity is the topic's id.
 
+mod buffers;
 mod group;
 mod reader;
 mod starts;
@@ -25,8 +26,9 @@ use tidegate_core::split::{Bound, Position, Split, StartMode};
 use tidegate_core::table::{BoundTable, ColumnKind, Resource, TableColumn};
 use tidegate_core::{Error, Result};
 
+use self::buffers::Buffers;
 use self::group::Group;
-use self::reader::PartitionReader;
+use self::reader::{PartitionReader, Shared};
 use self::watch::Watch;
 use crate::client::{Connection, Context, Settings};
 use crate::native::admin::Described;
@@ -49,6 +51,7 @@ pub struct KafkaSource {
     group: Option<Arc<Group>>,
     discovery: Option<Duration>,
     headers: bool,
+    buffers: Buffers,
     watch: Arc<Watch>,
     fetcher: Mutex<Option<Arc<BaseConsumer<Context>>>>,
     known: Mutex<BTreeMap<String, Described>>,
@@ -91,6 +94,7 @@ impl KafkaSource {
             group,
             discovery,
             headers,
+            buffers: Buffers::default(),
             fetcher: Mutex::default(),
             known: Mutex::default(),
         })
@@ -222,8 +226,13 @@ impl Source for KafkaSource {
                 Ok(())
             })
             .await?;
-        let reader = PartitionReader::new(self.fetcher()?, self.watch.clone(), split, offset, end, self.headers);
-        Ok(Box::new(reader))
+        let shared = Shared {
+            client: self.fetcher()?,
+            watch: self.watch.clone(),
+            buffers: self.buffers.clone(),
+            headers: self.headers,
+        };
+        Ok(Box::new(PartitionReader::new(shared, split, offset, end)))
     }
 
     async fn applied(&self, positions: &[(Split, Position)]) -> Result<()> {

@@ -1,10 +1,9 @@
 //! Reading one partition: records are copied once, out of the client's memory into the batch.
 
-use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use bytes::{Bytes, BytesMut};
+use bytes::BytesMut;
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::RDKafkaErrorCode as Code;
 use tidegate_core::raw::{ByteRange, RawBatch, RawRecord, encode_headers};
@@ -12,6 +11,7 @@ use tidegate_core::source::{BatchLimits, Read, SplitReader};
 use tidegate_core::split::{Position, Split};
 use tidegate_core::{Error, Result, Retry};
 
+use super::buffers::Buffers;
 use super::watch::Watch;
 use super::{at, lost};
 use crate::client::Context;
@@ -20,22 +20,25 @@ use crate::native::fetch::{Fetch, Fetched, Record};
 
 /// Records asked for at once; the limit in bytes is looked at in between.
 const TAKE: usize = 512;
-/// Buffers kept to be used again once nobody points into them.
-const KEPT: usize = 4;
+
+/// What the readers of a source share.
+pub(super) struct Shared {
+    pub client: Arc<BaseConsumer<Context>>,
+    pub watch: Arc<Watch>,
+    pub buffers: Buffers,
+    /// Whether anybody reads the headers: the client parses them for each record anew.
+    pub headers: bool,
+}
 
 /// Reads a partition from an offset on.
 pub(super) struct PartitionReader {
-    client: Arc<BaseConsumer<Context>>,
-    watch: Arc<Watch>,
+    shared: Shared,
     topic: Arc<str>,
     partition: i32,
     next: i64,
     end: Option<i64>,
-    /// Whether anybody reads the headers: the client parses them for each record anew.
-    headers: bool,
     /// Started with the first read: another reader of this partition may still be open before.
     fetch: Option<Fetch>,
-    kept: VecDeque<Bytes>,
     /// Records of the batch before: how many to make room for.
     records: usize,
     /// Taken at this moment, and not handed on until it is known that the topic was still the same.
@@ -56,24 +59,14 @@ struct Filling {
 }
 
 impl PartitionReader {
-    pub(super) fn new(
-        client: Arc<BaseConsumer<Context>>,
-        watch: Arc<Watch>,
-        split: &Split,
-        offset: i64,
-        end: Option<i64>,
-        headers: bool,
-    ) -> Self {
+    pub(super) fn new(shared: Shared, split: &Split, offset: i64, end: Option<i64>) -> Self {
         PartitionReader {
-            client,
-            watch,
+            shared,
             topic: split.topic.as_str().into(),
             partition: split.partition,
             next: offset,
             end,
-            headers,
             fetch: None,
-            kept: VecDeque::new(),
             records: 0,
             held: None,
             outage: false,
@@ -86,12 +79,12 @@ impl PartitionReader {
 
     /// Takes what has been fetched, up to the limits.
     fn fill(&mut self, limits: &BatchLimits) -> Result<Filling> {
-        let (data, next, end, headers) = (self.buffer(), self.next, self.end, self.headers);
+        let (data, next, end, headers) = (self.shared.buffers.take(), self.next, self.end, self.shared.headers);
         let records = Vec::with_capacity(self.records + self.records / 8);
         let mut filling = Filling { data, records, next, end, headers, failed: None };
         let fetch = match &mut self.fetch {
             Some(fetch) => fetch,
-            none => none.insert(Fetch::start(self.client.clone(), &self.topic, self.partition, self.next)?),
+            none => none.insert(Fetch::start(self.shared.client.clone(), &self.topic, self.partition, self.next)?),
         };
         let mut wait = limits.wait;
         while filling.records.len() < limits.rows && filling.data.len() < limits.bytes && !filling.is_over() {
@@ -106,22 +99,9 @@ impl PartitionReader {
         Ok(filling)
     }
 
-    /// A buffer that nobody points into any more, or a new one.
-    fn buffer(&mut self) -> BytesMut {
-        match self.kept.pop_front().map(Bytes::try_into_mut) {
-            Some(Ok(mut buffer)) => {
-                buffer.clear();
-                return buffer;
-            }
-            Some(Err(in_use)) if self.kept.len() < KEPT => self.kept.push_back(in_use),
-            Some(Err(_)) | None => {}
-        }
-        BytesMut::new()
-    }
-
     /// Said once an outage; the client itself goes on trying.
     fn outage(&mut self) -> Option<Error> {
-        let told = self.client.context().told();
+        let told = self.shared.client.context().told();
         if !told.take_outage() || std::mem::replace(&mut self.outage, true) {
             return None;
         }
@@ -130,15 +110,15 @@ impl PartitionReader {
     }
 
     fn failed(&self, code: Code, reason: &str) -> Error {
-        self.watch.look();
-        if let Some(gone) = self.watch.gone(&self.topic) {
+        self.shared.watch.look();
+        if let Some(gone) = self.shared.watch.gone(&self.topic) {
             return gone;
         }
         let doing = format!("reading topic '{}' partition {} offset {}", self.topic, self.partition, self.next);
         let said = if reason.is_empty() { doing } else { format!("{doing} ({reason})") };
         match code {
             Code::AutoOffsetReset | Code::OffsetOutOfRange => {
-                match self.watch.lost(&self.topic, self.partition, self.next) {
+                match self.shared.watch.lost(&self.topic, self.partition, self.next) {
                     Ok(Some(gone)) => lost(&self.topic, &format!("partition {}: {}", self.partition, gone.what)),
                     // There after all, or nobody can tell at the moment.
                     Ok(None) => Error::external(said),
@@ -199,23 +179,21 @@ impl SplitReader for PartitionReader {
             return Ok(Read::End);
         }
         // Errors of the connection are told on the client's own queue.
-        let _ = self.client.poll(Duration::ZERO);
+        let _ = self.shared.client.poll(Duration::ZERO);
         let (filling, taken) = match self.held.take() {
             Some(held) => held,
             None => (self.fill(limits)?, Instant::now()),
         };
-        if !filling.records.is_empty() && !self.watch.knows_of(taken) {
+        if !filling.records.is_empty() && !self.shared.watch.knows_of(taken) {
             self.held = Some((filling, taken));
             return Ok(Read::Nothing);
         }
         // What has become known while these were taken.
-        if let Some(gone) = self.watch.gone(&self.topic) {
+        if let Some(gone) = self.shared.watch.gone(&self.topic) {
             return Err(gone);
         }
-        let data = filling.data.freeze();
         if filling.records.is_empty() {
-            // A buffer without records is free at once.
-            self.kept.push_front(data);
+            self.shared.buffers.put_back(filling.data);
             self.next = filling.next;
             return match filling.failed {
                 Some((code, reason)) => {
@@ -229,7 +207,6 @@ impl SplitReader for PartitionReader {
                 None => self.outage().map_or(Ok(Read::Nothing), Err),
             };
         }
-        self.kept.push_back(data.clone());
         self.outage = false;
         self.next = filling.next;
         if filling.failed.is_some() {
@@ -240,7 +217,7 @@ impl SplitReader for PartitionReader {
         Ok(Read::Messages(RawBatch {
             topic: self.topic.clone(),
             partition: self.partition,
-            data,
+            data: self.shared.buffers.lend(filling.data),
             records: filling.records,
             next: self.position(),
             behind,
