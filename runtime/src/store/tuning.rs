@@ -24,7 +24,7 @@ impl Default for Tuning {
     fn default() -> Self {
         Tuning {
             segment_bytes: SEGMENT_BYTES,
-            cache_bytes: 64 << 20,
+            cache_bytes: 32 << 20,
             unit_limits: UnitLimits { rows: 50_000, bytes: 4 << 20 },
             fold: FoldPolicy { rows: 1_000_000, epochs: 64 },
             background_fold: true,
