@@ -47,6 +47,18 @@ impl OperatorMetrics {
     }
 }
 
+/// What one task has put into a gauge that all tasks of an operator share.
+#[derive(Debug, Default)]
+pub struct Share(u64);
+
+impl Share {
+    /// Sets this task's part: the gauge changes by what has changed.
+    pub fn set(&mut self, gauge: &AtomicU64, n: usize) {
+        OperatorMetrics::add(gauge, (n as u64).wrapping_sub(self.0));
+        self.0 = n as u64;
+    }
+}
+
 /// Counters of one split.
 #[derive(Debug)]
 pub struct SplitMetrics {

@@ -30,6 +30,11 @@ impl Program {
         Ok(Program { graph, outputs })
     }
 
+    /// Whether some row may fail, or be counted: then only rows that need the result may be given to it.
+    pub fn has_effects(&self) -> bool {
+        self.outputs.iter().any(|id| self.graph.nodes[*id].effects)
+    }
+
     /// Evaluates all expressions for all rows. A row that fails is NULL in the columns that need
     /// what failed, and listed.
     ///

@@ -15,7 +15,7 @@ use super::changes::{project, record_batch};
 use super::latest::{layout, sweep};
 use super::window::assign::millis;
 use crate::batch::Batch;
-use crate::metrics::OperatorMetrics;
+use crate::metrics::Share;
 use crate::operator::{BadRow, Operator, OperatorContext, Output, StateLayout};
 use crate::state::codec::{EncodedRows, Form};
 use crate::state::decode::decode;
@@ -33,7 +33,7 @@ pub struct FirstRow {
     ttl: i64,
     ctx: OperatorContext,
     sweep_at: u32,
-    reported: u64,
+    reported: Share,
 }
 
 impl FirstRow {
@@ -51,7 +51,7 @@ impl FirstRow {
             ttl: plan.settings.state_ttl_ms,
             ctx,
             sweep_at: 0,
-            reported: 0,
+            reported: Share::default(),
         }
     }
 
@@ -111,9 +111,7 @@ impl FirstRow {
     }
 
     fn report(&mut self) {
-        let n = self.state.keys().table().len() as u64;
-        OperatorMetrics::add(&self.ctx.metrics.state_entries, n.wrapping_sub(self.reported));
-        self.reported = n;
+        self.reported.set(&self.ctx.metrics.state_entries, self.state.keys().table().len());
     }
 }
 

@@ -12,7 +12,7 @@ use tidegate_plan::{Changes, Node, Plan};
 
 use super::changes::{ChangeRows, concat, project, take};
 use crate::batch::Batch;
-use crate::metrics::OperatorMetrics;
+use crate::metrics::Share;
 use crate::operator::{Operator, OperatorContext, Output, StateLayout};
 use crate::state::codec::{EncodedRows, Form};
 use crate::state::decode::decode;
@@ -46,7 +46,7 @@ pub struct LatestRow {
     met: Vec<u64>,
     round: u64,
     sweep_at: u32,
-    reported: u64,
+    reported: Share,
 }
 
 /// Keys met since the last emission: with the row they had and the one they have now.
@@ -90,7 +90,7 @@ impl LatestRow {
             met: Vec::new(),
             round: 0,
             sweep_at: 0,
-            reported: 0,
+            reported: Share::default(),
         })
     }
 
@@ -136,9 +136,7 @@ impl LatestRow {
     }
 
     fn report(&mut self) {
-        let n = self.state.keys().table().len() as u64;
-        OperatorMetrics::add(&self.ctx.metrics.state_entries, n.wrapping_sub(self.reported));
-        self.reported = n;
+        self.reported.set(&self.ctx.metrics.state_entries, self.state.keys().table().len());
     }
 }
 

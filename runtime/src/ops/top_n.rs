@@ -12,7 +12,7 @@ use tidegate_plan::{Changes, Node, Plan, SortColumn};
 
 use super::changes::{ChangeRows, project, take};
 use crate::batch::Batch;
-use crate::metrics::OperatorMetrics;
+use crate::metrics::Share;
 use crate::operator::{Operator, OperatorContext, Output, StateLayout};
 use crate::state::codec::{EncodedRows, Form};
 use crate::state::decode::decode;
@@ -35,7 +35,7 @@ pub struct TopN {
     ctx: OperatorContext,
     met: Vec<u64>,
     round: u64,
-    reported: u64,
+    reported: Share,
 }
 
 /// Arguments of [`TopN::new`] as the plan has them.
@@ -96,7 +96,7 @@ impl TopN {
             ctx,
             met: Vec::new(),
             round: 0,
-            reported: 0,
+            reported: Share::default(),
         })
     }
 
@@ -208,9 +208,7 @@ impl TopN {
     }
 
     fn report(&mut self) {
-        let n = self.state.keys().table().len() as u64;
-        OperatorMetrics::add(&self.ctx.metrics.state_entries, n.wrapping_sub(self.reported));
-        self.reported = n;
+        self.reported.set(&self.ctx.metrics.state_entries, self.state.keys().table().len());
     }
 }
 

@@ -32,7 +32,7 @@ use super::changes::{ChangeRows, interleave, mark_changed, project, retractions,
 use super::count_overflows;
 use crate::batch::Batch;
 use crate::expr::RowErrors;
-use crate::metrics::OperatorMetrics;
+use crate::metrics::{OperatorMetrics, Share};
 use crate::operator::{Operator, OperatorContext, Output, StateLayout};
 use crate::state::groups::Groups;
 
@@ -56,7 +56,7 @@ pub struct GroupAggregate {
     /// Groups that have lost their last row. Ids of the batch may still name them until its end.
     gone: Vec<u32>,
     sweep_at: u32,
-    reported: u64,
+    reported: Share,
 }
 
 impl GroupAggregate {
@@ -88,7 +88,7 @@ impl GroupAggregate {
             held: Held::default(),
             gone: Vec::new(),
             sweep_at: 0,
-            reported: 0,
+            reported: Share::default(),
         })
     }
 
@@ -295,10 +295,7 @@ impl GroupAggregate {
     }
 
     fn report(&mut self) {
-        let n = self.groups.len() as u64;
-        // Tasks share the counter: add or take away what this one's number changed by.
-        OperatorMetrics::add(&self.ctx.metrics.state_entries, n.wrapping_sub(self.reported));
-        self.reported = n;
+        self.reported.set(&self.ctx.metrics.state_entries, self.groups.len());
     }
 }
 

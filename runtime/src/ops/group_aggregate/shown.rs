@@ -85,7 +85,7 @@ impl FusedCalc {
             Op::Calc { filter, exprs } => (filter.as_ref(), exprs.as_slice()),
             _ => (None, &[][..]),
         };
-        let conditions = filter.map(conditions).unwrap_or_default();
+        let conditions = filter.map(|f| conditions(f, input)).transpose()?.unwrap_or_default();
         Ok(FusedCalc {
             conditions: conditions.into_iter().map(|c| Part::new(vec![c], input)).collect::<Result<_>>()?,
             outputs: Part::new(exprs.to_vec(), input)?,
@@ -149,13 +149,12 @@ impl Part {
 
 /// The parts of a filter in the order in which they are asked: where none of them can fail those over the
 /// same columns together, and first those that compare for equality, which leave the fewest groups.
-fn conditions(filter: &Expr) -> Vec<Expr> {
-    let all: Vec<&Expr> = conjuncts(filter).collect();
-    if !all.iter().all(|c| cannot_fail(c)) {
-        return vec![filter.clone()];
+fn conditions(filter: &Expr, input: &[Column]) -> Result<Vec<Expr>> {
+    if Program::compile(std::slice::from_ref(filter), input)?.has_effects() {
+        return Ok(vec![filter.clone()]);
     }
     let mut over: Vec<(BTreeSet<usize>, Vec<Expr>)> = Vec::new();
-    for condition in all {
+    for condition in conjuncts(filter) {
         let mut columns = BTreeSet::new();
         condition.collect_columns(&mut columns);
         match over.iter_mut().find(|(c, _)| *c == columns) {
@@ -164,7 +163,7 @@ fn conditions(filter: &Expr) -> Vec<Expr> {
         }
     }
     over.sort_by_key(|(_, parts)| !parts.iter().any(is_equality));
-    over.into_iter().map(|(_, parts)| all_of(parts, filter)).collect()
+    Ok(over.into_iter().map(|(_, parts)| all_of(parts, filter)).collect())
 }
 
 fn conjuncts(filter: &Expr) -> Box<dyn Iterator<Item = &Expr> + '_> {
@@ -186,21 +185,4 @@ fn all_of(mut parts: Vec<Expr>, filter: &Expr) -> Expr {
 
 fn is_equality(e: &Expr) -> bool {
     matches!(&e.kind, ExprKind::Compare { op: CompareOp::Eq, .. } | ExprKind::In { negated: false, .. })
-}
-
-fn cannot_fail(e: &Expr) -> bool {
-    let own = matches!(
-        e.kind,
-        ExprKind::Column(_)
-            | ExprKind::Literal(_)
-            | ExprKind::Compare { .. }
-            | ExprKind::And(_)
-            | ExprKind::Or(_)
-            | ExprKind::Not(_)
-            | ExprKind::IsNull(_)
-            | ExprKind::IsNotNull(_)
-            | ExprKind::IsBool { .. }
-            | ExprKind::In { .. }
-    );
-    own && e.children().into_iter().all(cannot_fail)
 }

@@ -16,7 +16,7 @@ use super::intake::Intake;
 use super::partials::Received;
 use super::tables::{Tables, by_window};
 use crate::batch::{Batch, Local};
-use crate::metrics::OperatorMetrics;
+use crate::metrics::Share;
 use crate::operator::{Operator, OperatorContext, Output, StateLayout};
 use crate::ops::changes::{project, record_batch, retractions, take};
 use crate::state::codec::{EncodedRows, Form};
@@ -36,7 +36,7 @@ pub struct WindowAggregate {
     layout: StateLayout,
     scratch: EncodedRows,
     ctx: OperatorContext,
-    reported: u64,
+    reported: Share,
 }
 
 impl WindowAggregate {
@@ -62,7 +62,7 @@ impl WindowAggregate {
             deletions: Vec::new(),
             scratch: EncodedRows::default(),
             ctx,
-            reported: 0,
+            reported: Share::default(),
         })
     }
 
@@ -123,9 +123,7 @@ impl WindowAggregate {
     }
 
     fn report(&mut self) {
-        let n = self.windows.groups() as u64;
-        OperatorMetrics::add(&self.ctx.metrics.state_entries, n.wrapping_sub(self.reported));
-        self.reported = n;
+        self.reported.set(&self.ctx.metrics.state_entries, self.windows.groups());
     }
 }
 

@@ -16,7 +16,7 @@ use tidegate_plan::{AggregateCall, AggregateFunction, Node, Plan, Window, Window
 use super::aggregate::push_boundaries;
 use super::assign::{Assigner, Bounds};
 use crate::batch::Batch;
-use crate::metrics::OperatorMetrics;
+use crate::metrics::{OperatorMetrics, Share};
 use crate::operator::{Operator, OperatorContext, Output, StateLayout};
 use crate::ops::changes::{project, record_batch, retractions};
 use crate::ops::count_overflows;
@@ -43,7 +43,7 @@ pub struct SessionAggregate {
     retract: bool,
     schema: SchemaRef,
     ctx: OperatorContext,
-    reported: u64,
+    reported: Share,
 }
 
 /// An open session: instants in ms, the end exclusive.
@@ -104,7 +104,7 @@ impl SessionAggregate {
             retract,
             schema: arrow_schema(&node.columns),
             ctx,
-            reported: 0,
+            reported: Share::default(),
         })
     }
 
@@ -190,9 +190,7 @@ impl SessionAggregate {
     }
 
     fn report(&mut self) {
-        let n = self.groups.len() as u64;
-        OperatorMetrics::add(&self.ctx.metrics.state_entries, n.wrapping_sub(self.reported));
-        self.reported = n;
+        self.reported.set(&self.ctx.metrics.state_entries, self.groups.len());
     }
 }
 
