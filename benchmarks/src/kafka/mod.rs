@@ -45,9 +45,10 @@ pub struct Args {
     /// A directory with flink.sh and Flink's jobs; without it Flink is left out
     #[arg(long)]
     flink: Option<PathBuf>,
-    /// Messages a job for Flink; a third of them for its slowest forms
-    #[arg(long, default_value_t = 300_000)]
-    flink_rows: u64,
+    /// Messages a job for Flink, a fifteenth of them for its slowest forms; default: as many as for
+    /// Tidegate, since what an aggregate costs depends on how many keys it has met
+    #[arg(long)]
+    flink_rows: Option<u64>,
     /// Repetitions in one warm JVM; the best is reported
     #[arg(long, default_value_t = 5)]
     flink_repeat: u32,
@@ -131,7 +132,7 @@ impl Bench<'_> {
         }
         let flink = self.args.flink.as_ref().map(|dir| Flink {
             dir,
-            rows: self.args.flink_rows,
+            rows: self.args.flink_rows.unwrap_or(self.args.rows),
             repetitions: self.args.flink_repeat,
             cluster: &self.cluster,
             broker: &self.broker,
