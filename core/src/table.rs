@@ -27,6 +27,36 @@ pub struct TableSpec {
     pub span: Span,
 }
 
+impl TableSpec {
+    /// A declaration that stands in no SQL: columns that are in the data, no key, no options.
+    pub fn new(name: &str, dialect: Dialect, columns: impl IntoIterator<Item: Into<Column>>) -> Self {
+        let declared = |column| TableColumn { column, kind: ColumnKind::Physical, span: Span::default() };
+        TableSpec {
+            name: name.to_owned(),
+            dialect,
+            columns: columns.into_iter().map(|c| declared(c.into())).collect(),
+            primary_key: Vec::new(),
+            is_dimension: false,
+            options: Vec::new(),
+            span: Span::default(),
+        }
+    }
+    /// With a primary key.
+    #[must_use]
+    pub fn with_key(mut self, columns: &[&str]) -> Self {
+        self.primary_key = columns.iter().map(|c| (*c).to_owned()).collect();
+        self
+    }
+    /// With these options in its WITH clause, after those it has.
+    #[must_use]
+    pub fn with_options<'a>(mut self, options: impl IntoIterator<Item = (&'a str, &'a str)>) -> Self {
+        let entry =
+            |(name, value): (&str, &str)| OptionEntry { name: name.into(), value: value.into(), span: Span::default() };
+        self.options.extend(options.into_iter().map(entry));
+        self
+    }
+}
+
 /// A column of a declaration.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct TableColumn {

@@ -98,6 +98,13 @@ impl Column {
     }
 }
 
+impl From<(&str, SqlType)> for Column {
+    /// As declared without NOT NULL.
+    fn from((name, ty): (&str, SqlType)) -> Self {
+        Column::new(name, ty.nullable())
+    }
+}
+
 impl SqlType {
     /// STRING
     pub const STRING: SqlType = SqlType::VarChar(MAX_LENGTH);

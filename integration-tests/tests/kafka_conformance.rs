@@ -8,39 +8,26 @@ use std::time::Duration;
 
 use tidegate_conformance::{append_sink, fenced_sink, rows};
 use tidegate_core::dialect::Dialect;
-use tidegate_core::error::Span;
-use tidegate_core::options::OptionEntry;
 use tidegate_core::registry::{Opener, Registry};
 use tidegate_core::sink::{
     Admits, ApplyUnit, CommitOutcome, Fence, FencedSink, Id, OpenSink, Scope, SinkInput, SinkLevel,
 };
-use tidegate_core::table::{BoundTable, ColumnKind, TableColumn, TableSpec};
+use tidegate_core::table::{BoundTable, TableSpec};
 use tidegate_integration_tests::{broker, kafka_topics};
 use tokio::runtime::Handle;
 
 /// A table of the kit's rows in a topic of its own.
 fn table(bootstrap: &str, topic: &str, partitions: i32, (guarantee, fence): (&str, &str)) -> (Registry, BoundTable) {
     kafka_topics::create(bootstrap, topic, partitions);
-    let column = |column| TableColumn { column, kind: ColumnKind::Physical, span: Span::default() };
-    let option = |(n, v): (&str, &str)| OptionEntry { name: n.into(), value: v.into(), span: Span::default() };
-    let spec = TableSpec {
-        name: "t".into(),
-        dialect: Dialect::Flink,
-        columns: rows::columns().into_iter().map(column).collect(),
-        primary_key: vec![],
-        is_dimension: false,
-        options: [
-            ("topic", topic),
-            ("properties.bootstrap.servers", bootstrap),
-            ("format", "json"),
-            ("sink.delivery-guarantee", guarantee),
-            ("tidegate.fence", fence),
-            ("sink.transactional-id-prefix", topic),
-        ]
-        .map(option)
-        .to_vec(),
-        span: Span::default(),
-    };
+    let options = [
+        ("topic", topic),
+        ("properties.bootstrap.servers", bootstrap),
+        ("format", "json"),
+        ("sink.delivery-guarantee", guarantee),
+        ("tidegate.fence", fence),
+        ("sink.transactional-id-prefix", topic),
+    ];
+    let spec = TableSpec::new("t", Dialect::Flink, rows::columns()).with_options(options);
     let registry = Registry::new().with(tidegate_kafka::connectors());
     let table = registry.bind("kafka", spec).unwrap();
     (registry, table)

@@ -12,9 +12,9 @@ use arrow_array::{ArrayRef, Int64Array, RecordBatch, StringArray};
 use tidegate_core::change::ChangeBatch;
 use tidegate_core::sink::{ApplyUnit, CommitOutcome, Fence, FencedSink, Id, Scope};
 use tidegate_core::source::{BatchLimits, Read, SplitReader};
-use tidegate_core::table::{BoundTable, ColumnKind, Resource, SinkChanges, TableBinding, TableColumn, TableSpec};
+use tidegate_core::table::{BoundTable, Resource, SinkChanges, TableBinding, TableSpec};
 use tidegate_core::types::arrow_schema;
-use tidegate_core::{Column, Dialect, Error, Result, Span, SqlType};
+use tidegate_core::{Column, Dialect, Error, Result, SqlType};
 use tidegate_local::log::{Log, Record};
 use tidegate_local::own::datagen::classroom::{Classroom, GENERATORS};
 use tidegate_local::table::TableSink;
@@ -91,17 +91,7 @@ fn table(dir: &std::path::Path) -> Result<()> {
         Column::new("name", SqlType::STRING.nullable()),
         Column::new("n", SqlType::BigInt.nullable()),
     ];
-    let declared =
-        columns.iter().map(|c| TableColumn { column: c.clone(), kind: ColumnKind::Physical, span: Span::default() });
-    let spec = TableSpec {
-        name: "t".into(),
-        dialect: Dialect::Flink,
-        columns: declared.collect(),
-        primary_key: vec!["id".into()],
-        is_dimension: false,
-        options: vec![],
-        span: Span::default(),
-    };
+    let spec = TableSpec::new("t", Dialect::Flink, columns.iter().cloned()).with_key(&["id"]);
     let mut binding = TableBinding::new(Resource::Table { name: "t".into() });
     binding.sink = SinkChanges::Upsert;
     let sink =

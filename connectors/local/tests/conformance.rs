@@ -7,28 +7,16 @@ use arrow_array::cast::AsArray;
 use arrow_array::types::Int64Type;
 use tidegate_conformance::{Failure, fenced_sink, rows};
 use tidegate_core::dialect::Dialect;
-use tidegate_core::error::Span;
-use tidegate_core::options::OptionEntry;
 use tidegate_core::registry::{Opener, Registry};
 use tidegate_core::sink::{ApplyUnit, CommitOutcome, Fence, Id, Scope, SinkLevel};
 use tidegate_core::source::{BatchLimits, Read, Source};
 use tidegate_core::split::{Bound, StartMode};
-use tidegate_core::table::{BoundTable, ColumnKind, Resource, TableBinding, TableColumn, TableSpec};
+use tidegate_core::table::{BoundTable, Resource, TableBinding, TableSpec};
 use tidegate_core::{Error, Result};
 use tidegate_local::Embedded;
 
 fn spec(options: &[(&str, &str)]) -> TableSpec {
-    let column = |column| TableColumn { column, kind: ColumnKind::Physical, span: Span::default() };
-    let option = |(n, v): &(&str, &str)| OptionEntry { name: (*n).into(), value: (*v).into(), span: Span::default() };
-    TableSpec {
-        name: "t".into(),
-        dialect: Dialect::Flink,
-        columns: rows::columns().into_iter().map(column).collect(),
-        primary_key: vec![],
-        is_dimension: false,
-        options: options.iter().map(option).collect(),
-        span: Span::default(),
-    }
+    TableSpec::new("t", Dialect::Flink, rows::columns()).with_options(options.iter().copied())
 }
 
 fn bound(resource: Resource) -> BoundTable {

@@ -2,29 +2,12 @@
 
 use super::*;
 use crate::dialect::Dialect;
-use crate::error::Span;
-use crate::options::{OptionEntry, check_options};
-use crate::table::{ColumnKind, TableColumn};
-use crate::types::{Column, SqlType};
+use crate::options::check_options;
+use crate::types::SqlType;
 
 fn table(columns: &[&str], options: &[(&str, &str)]) -> TableSpec {
-    let column = |n: &&str| TableColumn {
-        column: Column::new(*n, SqlType::STRING.nullable()),
-        kind: ColumnKind::Physical,
-        span: Span::default(),
-    };
-    TableSpec {
-        name: "t".into(),
-        dialect: Dialect::Flink,
-        columns: columns.iter().map(column).collect(),
-        primary_key: Vec::new(),
-        is_dimension: false,
-        options: options
-            .iter()
-            .map(|(k, v)| OptionEntry { name: (*k).into(), value: (*v).into(), span: Span::default() })
-            .collect(),
-        span: Span::default(),
-    }
+    let columns = columns.iter().map(|name| (*name, SqlType::STRING));
+    TableSpec::new("t", Dialect::Flink, columns).with_options(options.iter().copied())
 }
 
 fn run(columns: &[&str], options: &[(&str, &str)]) -> Result<Option<Formats>> {

@@ -1,12 +1,11 @@
 //! What declarations of each dialect mean.
 
-use tidegate_core::options::OptionEntry;
 use tidegate_core::registry::Registry;
 use tidegate_core::split::{Bound, GroupFallback, StartMode};
 use tidegate_core::table::{
-    BoundTable, ColumnKind, CsvFormat, Format, Partitioner, Resource, SinkChanges, TableBinding, TableColumn, TableSpec,
+    BoundTable, CsvFormat, Format, Partitioner, Resource, SinkChanges, TableBinding, TableSpec,
 };
-use tidegate_core::{Column, Dialect, Result, Span, SqlType};
+use tidegate_core::{Dialect, Result, SqlType};
 
 type Pairs<'a> = &'a [(&'a str, &'a str)];
 
@@ -17,21 +16,8 @@ fn bind_table(
     key: &[&str],
     options: Pairs<'_>,
 ) -> Result<BoundTable> {
-    let column = |(name, ty): &(&str, SqlType)| TableColumn {
-        column: Column::new(*name, ty.clone().nullable()),
-        kind: ColumnKind::Physical,
-        span: Span::default(),
-    };
-    let entry = |(k, v): &(&str, &str)| OptionEntry { name: (*k).into(), value: (*v).into(), span: Span::default() };
-    let spec = TableSpec {
-        name: "t".into(),
-        dialect,
-        columns: columns.iter().map(column).collect(),
-        primary_key: key.iter().map(|k| (*k).to_owned()).collect(),
-        is_dimension: false,
-        options: options.iter().map(entry).collect(),
-        span: Span::default(),
-    };
+    let spec =
+        TableSpec::new("t", dialect, columns.iter().cloned()).with_key(key).with_options(options.iter().copied());
     Registry::new().with(crate::connectors()).bind(connector, spec)
 }
 

@@ -15,7 +15,7 @@ use tidegate_core::lookup::LookupSource;
 use tidegate_core::sink::{ApplyUnit, CommitOutcome, Fence, FencedSink, Id, Scope};
 use tidegate_core::source::{BatchLimits, Read, Source};
 use tidegate_core::split::{Bound, StartMode};
-use tidegate_core::table::{BoundTable, ColumnKind, Resource, SinkChanges, TableBinding, TableColumn, TableSpec};
+use tidegate_core::table::{BoundTable, Resource, SinkChanges, TableBinding, TableSpec};
 use tidegate_core::types::arrow_schema;
 use tidegate_core::{Column, SqlType};
 
@@ -26,19 +26,8 @@ fn column(name: &str, ty: SqlType) -> Column {
 }
 
 pub(crate) fn bound(connector: &str, columns: &[Column], key: &[&str]) -> BoundTable {
-    let columns = columns
-        .iter()
-        .map(|c| TableColumn { column: c.clone(), kind: ColumnKind::Physical, span: Span::default() })
-        .collect();
-    let spec = TableSpec {
-        name: "declared".into(),
-        dialect: Dialect::Flink,
-        columns,
-        primary_key: key.iter().map(|k| (*k).into()).collect(),
-        is_dimension: false,
-        options: vec![],
-        span: Span::new(3, 1),
-    };
+    let mut spec = TableSpec::new("declared", Dialect::Flink, columns.iter().cloned()).with_key(key);
+    spec.span = Span::new(3, 1);
     let mut binding = TableBinding::new(Resource::Table { name: "t".into() });
     if !key.is_empty() {
         binding.sink = SinkChanges::Upsert;

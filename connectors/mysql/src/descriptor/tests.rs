@@ -1,9 +1,8 @@
 //! What declarations of each dialect mean.
 
-use tidegate_core::options::OptionEntry;
 use tidegate_core::registry::Registry;
-use tidegate_core::table::{BoundTable, ColumnKind, SinkChanges, TableColumn, TableSpec};
-use tidegate_core::{Column, Dialect, Result, Span, SqlType};
+use tidegate_core::table::{BoundTable, SinkChanges, TableSpec};
+use tidegate_core::{Dialect, Result, SqlType};
 
 fn bind(
     dialect: Dialect,
@@ -12,25 +11,9 @@ fn bind(
     key: &[&str],
     options: &str,
 ) -> Result<BoundTable> {
-    let column = |(name, ty): &(&str, SqlType)| TableColumn {
-        column: Column::new(*name, ty.clone().nullable()),
-        kind: ColumnKind::Physical,
-        span: Span::default(),
-    };
     // Pairs are written `name=value` with `|` between them.
-    let entry = |pair: &str| {
-        let (name, value) = pair.split_once('=').unwrap();
-        OptionEntry { name: name.into(), value: value.into(), span: Span::default() }
-    };
-    let spec = TableSpec {
-        name: "t".into(),
-        dialect,
-        columns: columns.iter().map(column).collect(),
-        primary_key: key.iter().map(|k| (*k).to_owned()).collect(),
-        is_dimension: false,
-        options: options.split('|').map(entry).collect(),
-        span: Span::default(),
-    };
+    let options = options.split('|').map(|pair| pair.split_once('=').unwrap());
+    let spec = TableSpec::new("t", dialect, columns.iter().cloned()).with_key(key).with_options(options);
     Registry::new().with(crate::connectors()).bind(connector, spec)
 }
 

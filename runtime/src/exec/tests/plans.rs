@@ -1,9 +1,7 @@
 //! Plans made by hand.
 
 use tidegate_core::scan::{FieldSource, Root, ScanField, ScanRequest, TimeField, TimeUnit};
-use tidegate_core::table::{
-    BoundTable, ColumnKind, Format, Resource, SinkChanges, TableBinding, TableColumn, TableSpec,
-};
+use tidegate_core::table::{BoundTable, Format, Resource, SinkChanges, TableBinding, TableSpec};
 use tidegate_core::{Column, DataType, Dialect, Scalar, Span, SqlType};
 use tidegate_plan::{
     AggregateCall, AggregateFunction, Changes, EventTime, Expr, ExprKind, Function, Insert, Node, OnRowError, Op, Plan,
@@ -35,24 +33,11 @@ pub fn settings() -> Settings {
 }
 
 pub fn table(name: &str, columns: &[(&str, SqlType)], key: &[&str]) -> BoundTable {
-    let column = |(n, t): &(&str, SqlType)| TableColumn {
-        column: Column::new(*n, t.clone().nullable()),
-        kind: ColumnKind::Physical,
-        span: Span::default(),
-    };
     let mut binding = TableBinding::new(Resource::Log { topics: vec![name.into()], pattern: None });
     binding.value_format = Some(Format::Json(tidegate_core::table::JsonFormat::default()));
     binding.sink = if key.is_empty() { SinkChanges::AppendOnly } else { SinkChanges::Upsert };
     BoundTable {
-        spec: TableSpec {
-            name: name.into(),
-            dialect: Dialect::Flink,
-            columns: columns.iter().map(column).collect(),
-            primary_key: key.iter().map(|k| (*k).to_owned()).collect(),
-            is_dimension: false,
-            options: Vec::new(),
-            span: Span::default(),
-        },
+        spec: TableSpec::new(name, Dialect::Flink, columns.iter().cloned()).with_key(key),
         connector: "memory".into(),
         options: std::collections::BTreeMap::new(),
         binding,

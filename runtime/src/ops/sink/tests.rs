@@ -8,9 +8,7 @@ use arrow_array::cast::AsArray;
 use arrow_array::types::Int32Type;
 use tidegate_core::message::{KEY, PARTITION, VALUE, partition_of};
 use tidegate_core::sink::SinkInput;
-use tidegate_core::table::{
-    BoundTable, ColumnKind, Format, JsonFormat, RawFormat, Resource, SinkChanges, TableBinding, TableColumn, TableSpec,
-};
+use tidegate_core::table::{BoundTable, Format, JsonFormat, RawFormat, Resource, SinkChanges, TableBinding, TableSpec};
 use tidegate_core::{ChangeBatch, Column, DataType, Dialect, Span, SqlType};
 use tidegate_plan::{Changes, Insert, Op, Plan, Sink};
 
@@ -22,26 +20,11 @@ use crate::state::test_data::Random;
 const QUERY: [(&str, SqlType); 2] = [("id", SqlType::STRING), ("n", SqlType::BigInt)];
 
 fn table(columns: &[(&str, DataType)], value_format: Option<Format>) -> BoundTable {
-    let columns = columns
-        .iter()
-        .map(|(name, ty)| TableColumn {
-            column: Column::new(*name, ty.clone()),
-            kind: ColumnKind::Physical,
-            span: Span::default(),
-        })
-        .collect();
+    let columns = columns.iter().map(|(name, ty)| Column::new(*name, ty.clone()));
     let mut binding = TableBinding::new(Resource::Table { name: "t".into() });
     binding.value_format = value_format;
     BoundTable {
-        spec: TableSpec {
-            name: "t".into(),
-            dialect: Dialect::Flink,
-            columns,
-            primary_key: vec!["id".into()],
-            is_dimension: false,
-            options: Vec::new(),
-            span: Span::default(),
-        },
+        spec: TableSpec::new("t", Dialect::Flink, columns).with_key(&["id"]),
         connector: "test".into(),
         options: BTreeMap::new(),
         binding,

@@ -14,7 +14,7 @@ use arrow_array::{BooleanArray, Int64Array, RecordBatch};
 use arrow_schema::{DataType, Field, Schema};
 use tidegate_core::split::Position;
 use tidegate_core::table::{BoundTable, Resource, TableBinding, TableSpec};
-use tidegate_core::{ChangeBatch, Clock, Dialect, Span};
+use tidegate_core::{ChangeBatch, Clock, Column, Dialect};
 
 use super::super::fold::FoldPolicy;
 use super::super::planning::UnitLimits;
@@ -38,15 +38,7 @@ pub(crate) fn clock() -> Arc<TestClock> {
 
 pub(crate) fn table(name: &str) -> BoundTable {
     BoundTable {
-        spec: TableSpec {
-            name: name.to_owned(),
-            dialect: Dialect::Flink,
-            columns: Vec::new(),
-            primary_key: Vec::new(),
-            is_dimension: false,
-            options: Vec::new(),
-            span: Span::default(),
-        },
+        spec: TableSpec::new(name, Dialect::Flink, Vec::<Column>::new()),
         connector: "memory".to_owned(),
         options: BTreeMap::new(),
         binding: TableBinding::new(Resource::Own),

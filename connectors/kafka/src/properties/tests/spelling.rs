@@ -1,35 +1,22 @@
 //! Where properties stand among the options of each dialect, through the connectors themselves.
 
-use tidegate_core::options::OptionEntry;
 use tidegate_core::registry::Registry;
 use tidegate_core::split::{GroupFallback, StartMode};
-use tidegate_core::table::{BoundTable, ColumnKind, TableColumn, TableSpec};
-use tidegate_core::{Column, Dialect, Result, Span, SqlType};
+use tidegate_core::table::{BoundTable, TableSpec};
+use tidegate_core::{Dialect, Result, Span, SqlType};
 
 use super::super::pairs_of;
 use super::Pairs;
 
 fn bind(dialect: Dialect, connector: &str, options: Pairs<'_>) -> Result<BoundTable> {
-    let column = |name: &str| TableColumn {
-        column: Column::new(name, SqlType::BYTES.nullable()),
-        kind: ColumnKind::Physical,
-        span: Span::default(),
-    };
+    let columns = ["messageKey", "message"].map(|name| (name, SqlType::BYTES));
+    let key: &[&str] = if connector == "upsert-kafka" { &["messageKey"] } else { &[] };
+    let mut spec = TableSpec::new("t", dialect, columns).with_key(key).with_options(options.iter().copied());
     // Each option on a line of its own.
-    let entry = |(line, (name, value)): (usize, &(&str, &str))| OptionEntry {
-        name: (*name).into(),
-        value: (*value).into(),
-        span: Span::new(u32::try_from(line).unwrap() + 1, 1),
-    };
-    let spec = TableSpec {
-        name: "t".into(),
-        dialect,
-        columns: vec![column("messageKey"), column("message")],
-        primary_key: if connector == "upsert-kafka" { vec!["messageKey".into()] } else { Vec::new() },
-        is_dimension: false,
-        options: options.iter().enumerate().map(entry).collect(),
-        span: Span::new(99, 1),
-    };
+    for (line, option) in (1..).zip(&mut spec.options) {
+        option.span = Span::new(line, 1);
+    }
+    spec.span = Span::new(99, 1);
     Registry::new().with(crate::connectors()).bind(connector, spec)
 }
 

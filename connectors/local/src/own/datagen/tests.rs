@@ -8,31 +8,14 @@ use arrow_array::types::{Int32Type, Int64Type};
 use arrow_array::{Array, RecordBatch};
 use arrow_select::concat::concat_batches;
 use serde_json::Value;
-use tidegate_core::error::Span;
-use tidegate_core::options::OptionEntry;
 use tidegate_core::registry::{Opener, Registry};
 use tidegate_core::source::{BatchLimits, Read, SplitReader};
 use tidegate_core::split::{Bound, Position, StartMode};
-use tidegate_core::table::{ColumnKind, TableColumn};
 
 use super::*;
 
 fn spec(columns: &[(&str, SqlType)], options: &[(&str, &str)]) -> TableSpec {
-    let columns = columns.iter().map(|(n, t)| TableColumn {
-        column: Column::new(*n, t.clone().nullable()),
-        kind: ColumnKind::Physical,
-        span: Span::default(),
-    });
-    let option = |(n, v): &(&str, &str)| OptionEntry { name: (*n).into(), value: (*v).into(), span: Span::default() };
-    TableSpec {
-        name: "g".into(),
-        dialect: Dialect::Flink,
-        columns: columns.collect(),
-        primary_key: vec![],
-        is_dimension: false,
-        options: options.iter().map(option).collect(),
-        span: Span::default(),
-    }
+    TableSpec::new("g", Dialect::Flink, columns.iter().cloned()).with_options(options.iter().copied())
 }
 
 fn registry() -> Registry {

@@ -2,32 +2,16 @@
 
 use std::fs;
 
-use tidegate_core::error::Span;
-use tidegate_core::options::OptionEntry;
+use tidegate_core::SqlType;
 use tidegate_core::raw::RawBatch;
 use tidegate_core::registry::{Opener, Registry};
 use tidegate_core::source::{BatchLimits, Read, SplitReader};
 use tidegate_core::split::{Bound, Position, StartMode};
-use tidegate_core::table::{ColumnKind, TableColumn};
-use tidegate_core::{Column, SqlType};
 
 use super::*;
 
 fn bind(options: &[(&str, &str)]) -> Result<BoundTable> {
-    let option = |(n, v): &(&str, &str)| OptionEntry { name: (*n).into(), value: (*v).into(), span: Span::default() };
-    let spec = TableSpec {
-        name: "f".into(),
-        dialect: Dialect::Flink,
-        columns: vec![TableColumn {
-            column: Column::new("line", SqlType::STRING.nullable()),
-            kind: ColumnKind::Physical,
-            span: Span::default(),
-        }],
-        primary_key: vec![],
-        is_dimension: false,
-        options: options.iter().map(option).collect(),
-        span: Span::default(),
-    };
+    let spec = TableSpec::new("f", Dialect::Flink, [("line", SqlType::STRING)]).with_options(options.iter().copied());
     registry().bind("filesystem", spec)
 }
 
