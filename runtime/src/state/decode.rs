@@ -52,6 +52,15 @@ pub fn decode<'a>(types: &[DataType], form: Form, rows: impl IntoIterator<Item =
     decoder.finish()
 }
 
+/// The same for rows of one column.
+///
+/// # Errors
+/// As for [`decode`].
+pub fn decode_column<'a>(ty: &DataType, form: Form, rows: impl IntoIterator<Item = &'a [u8]>) -> Result<ArrayRef> {
+    let mut columns = decode(std::slice::from_ref(ty), form, rows)?;
+    columns.pop().ok_or_else(|| Error::internal("no column decoded"))
+}
+
 struct Column {
     ty: DataType,
     valid: Vec<bool>,

@@ -10,7 +10,7 @@ use tidegate_formats::text::buffer::WideBuffer;
 
 use super::bytes_column::BytesColumn;
 use super::codec::{EncodedRows, Form};
-use super::decode::decode;
+use super::decode::decode_column;
 use super::physical::{self, BytesView, Kind, View, kind};
 
 /// A value a group.
@@ -203,8 +203,7 @@ impl Values {
             Store::Bytes(v) => {
                 const NULL: &[u8] = &[0];
                 let rows = groups.iter().zip(&valid).map(|(g, valid)| if *valid { v.get(*g) } else { NULL });
-                let mut columns = decode(std::slice::from_ref(&self.ty), Form::Row, rows)?;
-                columns.pop().ok_or_else(|| Error::internal("no column decoded"))
+                decode_column(&self.ty, Form::Row, rows)
             }
         }
     }

@@ -6,11 +6,11 @@ use std::ops::Bound;
 
 use arrow_array::ArrayRef;
 use arrow_schema::DataType;
-use tidegate_core::{Error, Result};
+use tidegate_core::Result;
 
 use super::{Accumulator, EntryState, Rows};
 use crate::state::codec::{EncodedRows, Form};
-use crate::state::decode::decode;
+use crate::state::decode::decode_column;
 use crate::state::ordered::{EntryChange, Ordered};
 use crate::state::values::{Input, Values};
 
@@ -190,17 +190,7 @@ impl Accumulator for Retracting {
             let mut all = self.rows.group(*g).values();
             (if self.last { all.next_back() } else { all.next() }).map_or(&NULL[..], |v| v.as_ref())
         });
-        let mut columns = decode(std::slice::from_ref(&self.ty), Form::Row, best)?;
-        columns.pop().ok_or_else(|| Error::internal("no column decoded"))
-    }
-    fn types(&self) -> Vec<DataType> {
-        Vec::new()
-    }
-    fn save(&self, _: &[u32]) -> Result<Vec<ArrayRef>> {
-        Ok(Vec::new())
-    }
-    fn load(&mut self, _: &[u32], _: &[ArrayRef]) -> Result<()> {
-        Ok(())
+        decode_column(&self.ty, Form::Row, best)
     }
     fn entries(&mut self) -> Option<&mut dyn EntryState> {
         Some(self)

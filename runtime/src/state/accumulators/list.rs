@@ -2,11 +2,11 @@
 
 use arrow_array::ArrayRef;
 use arrow_schema::DataType;
-use tidegate_core::{Error, Result};
+use tidegate_core::Result;
 
 use super::{Accumulator, EntryState, Rows};
 use crate::state::codec::{EncodedRows, Form};
-use crate::state::decode::decode;
+use crate::state::decode::decode_column;
 use crate::state::ordered::{EntryChange, Ordered};
 use crate::state::values::{TextInput, Values};
 
@@ -161,17 +161,7 @@ impl Accumulator for List {
             })
             .collect();
         debug_assert!(matches!(&self.result, DataType::List(f) if f.data_type() == &self.item));
-        let mut columns = decode(std::slice::from_ref(&self.result), Form::Row, encoded.iter().map(Vec::as_slice))?;
-        columns.pop().ok_or_else(|| Error::internal("no column decoded"))
-    }
-    fn types(&self) -> Vec<DataType> {
-        Vec::new()
-    }
-    fn save(&self, _: &[u32]) -> Result<Vec<ArrayRef>> {
-        Ok(Vec::new())
-    }
-    fn load(&mut self, _: &[u32], _: &[ArrayRef]) -> Result<()> {
-        Ok(())
+        decode_column(&self.result, Form::Row, encoded.iter().map(Vec::as_slice))
     }
     fn entries(&mut self) -> Option<&mut dyn EntryState> {
         Some(self)

@@ -8,7 +8,7 @@ use tidegate_core::{Error, Result};
 
 use super::{Accumulator, EntryState, Rows};
 use crate::state::codec::{EncodedRows, Form};
-use crate::state::decode::decode;
+use crate::state::decode::decode_column;
 use crate::state::ordered::{EntryChange, Ordered, i64_of};
 use crate::state::physical::{Kind, kind};
 use crate::state::values::{Input, Values};
@@ -113,17 +113,7 @@ impl Accumulator for Retracting {
             let mut there = self.values.group(*g).iter().filter(|(_, n)| i64_of(n) > 0).map(|(k, _)| k.as_ref());
             (if self.max { there.next_back() } else { there.next() }).unwrap_or(&NULL)
         });
-        let mut columns = decode(std::slice::from_ref(&self.ty), Form::Order, best)?;
-        columns.pop().ok_or_else(|| Error::internal("no column decoded"))
-    }
-    fn types(&self) -> Vec<DataType> {
-        Vec::new()
-    }
-    fn save(&self, _: &[u32]) -> Result<Vec<ArrayRef>> {
-        Ok(Vec::new())
-    }
-    fn load(&mut self, _: &[u32], _: &[ArrayRef]) -> Result<()> {
-        Ok(())
+        decode_column(&self.ty, Form::Order, best)
     }
     fn entries(&mut self) -> Option<&mut dyn EntryState> {
         Some(self)

@@ -95,18 +95,24 @@ pub trait Accumulator: Send {
     /// # Errors
     /// Where the state is broken.
     fn results(&self, groups: &[u32]) -> Result<ArrayRef>;
-    /// The types of the persisted columns.
-    fn types(&self) -> Vec<DataType>;
+    /// The types of the persisted columns: none by default, for what keeps all it has as entries.
+    fn types(&self) -> Vec<DataType> {
+        Vec::new()
+    }
     /// The persisted columns of these groups.
     ///
     /// # Errors
     /// Where the state is broken.
-    fn save(&self, groups: &[u32]) -> Result<Vec<ArrayRef>>;
+    fn save(&self, _groups: &[u32]) -> Result<Vec<ArrayRef>> {
+        Ok(Vec::new())
+    }
     /// Loads persisted columns.
     ///
     /// # Errors
     /// Where they do not fit.
-    fn load(&mut self, groups: &[u32], columns: &[ArrayRef]) -> Result<()>;
+    fn load(&mut self, _groups: &[u32], _columns: &[ArrayRef]) -> Result<()> {
+        Ok(())
+    }
     /// Entries that are persisted by themselves, where there are such.
     fn entries(&mut self) -> Option<&mut dyn EntryState> {
         None
