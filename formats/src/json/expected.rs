@@ -1,4 +1,5 @@
-//! Members that are expected next, compared sixteen bytes at a time.
+//! Bytes that are expected next, compared sixteen at a time: a member's name, or all that stands between
+//! two values.
 
 use super::lanes::LANES;
 
@@ -13,12 +14,12 @@ pub(crate) enum Target {
     Node(u32),
 }
 
-/// An expected member: `"name":` and what its value is read for.
+/// Expected bytes, up to the colon of a member's name, and what its value is read for.
 #[derive(Debug)]
 pub(crate) struct Expected {
-    /// The first bytes of the name, and which of them count.
+    /// The first bytes, and which of them count.
     head: [Piece; 2],
-    /// The name with quotes and colon.
+    /// All of them.
     pub(crate) bytes: Box<[u8]>,
     pub(crate) target: Target,
 }

@@ -9,6 +9,7 @@ pub mod oracle;
 pub mod program;
 pub mod run;
 pub mod scan;
+mod shapes;
 pub mod string;
 mod token;
 pub mod tree;

@@ -1,11 +1,13 @@
 //! Running a path program over documents: one pass over the bytes, values recorded as slots.
 //!
-//! Messages of one topic look alike, so each object remembers in which order its members came last
-//! time and compares the next name with the expected one before it looks anything up.
+//! Messages of one topic look alike: most of them have a shape that is known ([`super::shapes`]). In the
+//! others each object remembers in which order its members came last time and compares the next name
+//! with the expected one before it looks anything up.
 
 use super::expected::{Expected, Target};
 use super::program::{Program, Reaction};
 use super::scan::{Broken, Kind, MAX_DEPTH, Scanner, Token, What};
+use super::shapes::Shapes;
 use super::string::unescape;
 
 /// Where a value stands: in the batch's bytes or in the arena of unescaped texts.
@@ -26,6 +28,12 @@ impl Slot {
     pub const MISSING: Slot = Slot { start: 0, end: 0, kind: Kind::Missing, arena: false };
     /// A NULL.
     pub const NULL: Slot = Slot { start: 0, end: 0, kind: Kind::Null, arena: false };
+
+    /// A value in the batch's bytes.
+    #[inline(always)]
+    pub(crate) fn of(token: Token) -> Slot {
+        Slot { start: token.start as u32, end: token.end as u32, kind: token.kind, arena: false }
+    }
 }
 
 /// Members remembered per object; beyond that names are looked up.
@@ -36,6 +44,7 @@ const LOOK_AHEAD: usize = 8;
 /// What running needs besides the program; reused from document to document.
 #[derive(Debug)]
 pub struct Runner {
+    shapes: Shapes,
     layouts: Vec<Vec<Expected>>,
     visited: Vec<u32>,
     generation: u32,
@@ -47,6 +56,7 @@ impl Runner {
     /// For a program.
     pub fn new(program: &Program) -> Self {
         Runner {
+            shapes: Shapes::new(),
             layouts: program.nodes.iter().map(|_| Vec::new()).collect(),
             visited: vec![0; program.nodes.len()],
             generation: 0,
@@ -67,21 +77,25 @@ impl Runner {
         end: usize,
         slots: &mut [Slot],
     ) -> Result<bool, Broken> {
+        let document = Scanner { data: data.get(..end).unwrap_or(data), wide: data, pos: start };
         slots.fill(Slot::MISSING);
+        if self.shapes.read(document, slots) {
+            return Ok(false);
+        }
+        // Slots of a beginning that did fit are written again.
+        let slow = self.read_plainly(program, document, slots)?;
+        self.shapes.learn(program, document);
+        Ok(slow)
+    }
+
+    /// The same for a document of any shape.
+    fn read_plainly(&mut self, program: &Program, document: Scanner<'_>, slots: &mut [Slot]) -> Result<bool, Broken> {
         self.generation = self.generation.wrapping_add(1);
         if self.generation == 0 {
             self.visited.fill(0);
             self.generation = 1;
         }
-        let mut pass = Pass {
-            program,
-            runner: self,
-            slots,
-            s: Scanner { data: data.get(..end).unwrap_or(data), wide: data, pos: start },
-            offset: 0,
-            arena: false,
-            slow: false,
-        };
+        let mut pass = Pass { program, runner: self, slots, s: document, offset: 0, arena: false, slow: false };
         pass.document()?;
         Ok(pass.slow)
     }
@@ -295,6 +309,10 @@ impl Pass<'_, '_> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::collection::vec;
+    use proptest::prelude::*;
+    use proptest::sample::select;
+
     use super::super::program::{Crossing, Hop};
     use super::*;
 
@@ -359,6 +377,96 @@ mod tests {
                 let alone = Runner::new(&program).read(&program, &doc[..end], 0, end, &mut slots);
                 assert!(alone.is_err());
                 assert_eq!(runner.read(&program, doc, 0, end, &mut slots), alone, "at {end}");
+            }
+        }
+    }
+
+    /// A document of members `a` to `d`, some with members of their own, its values taken from a list.
+    fn document(members: &[Member], blanks: bool, values: &mut impl Iterator<Item = usize>) -> String {
+        const VALUES: [&str; 12] = [
+            "1",
+            "-20",
+            "3.5e2",
+            "true",
+            "null",
+            r#""text""#,
+            r#""a \"quote\"""#,
+            r#"[1,{"a":[]}]"#,
+            r#"{"a":{"b":1}}"#,
+            r#""{\"a\":{\"b\":2}}""#,
+            "{}",
+            r#""""#,
+        ];
+        let (comma, colon) = if blanks { (" , ", " : ") } else { (",", ":") };
+        let member = |name: u8, value: &str| format!("\"{}\"{colon}{value}", char::from(b'a' + name));
+        let object = |members: Vec<String>| format!("{{{}}}", members.join(comma));
+        let mut value = || VALUES[values.next().unwrap_or(0) % VALUES.len()];
+        let mut all = Vec::new();
+        for (name, inside) in members {
+            let inner: Vec<String> = inside.iter().map(|n| member(*n, value())).collect();
+            all.push(if inner.is_empty() { member(*name, value()) } else { member(*name, &object(inner)) });
+        }
+        object(all)
+    }
+
+    const CROSSINGS: [Crossing; 6] = [
+        Crossing::FlinkPath,
+        Crossing::BlinkPath,
+        Crossing::BlinkValue,
+        Crossing::FlinkValue,
+        Crossing::Query,
+        Crossing::Row,
+    ];
+
+    /// A name, and the names inside.
+    type Member = (u8, Vec<u8>);
+
+    fn members() -> impl Strategy<Value = Vec<Member>> {
+        vec((0..4u8, vec(0..4u8, 0..3)), 0..5)
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(400))]
+
+        /// Documents of few shapes, some of them damaged: the same values and errors as without shapes.
+        #[test]
+        fn shapes_change_nothing(
+            shapes in vec((members(), any::<bool>()), 1..4),
+            documents in vec((0..4usize, vec(0..12usize, 0..12), 0..9u8, 0..200usize), 1..40),
+            crossing in select(CROSSINGS.to_vec()),
+            whole in any::<bool>(),
+            needs_object in any::<bool>(),
+        ) {
+            let mut paths = vec!["a", "b.a", "b.c", "c.d", "c.a", "d"];
+            paths.extend(whole.then_some("b"));
+            let hop = |n: &str| Hop { name: n.to_owned(), crossing };
+            let paths: Vec<Vec<Hop>> = paths.iter().map(|p| p.split('.').map(hop).collect()).collect();
+            let (program, _) = Program::new(&paths, needs_object);
+            let (mut with, mut without) = (Runner::new(&program), Runner::new(&program));
+            for (shape, values, damage, at) in documents {
+                let (members, blanks) = &shapes[shape % shapes.len()];
+                let mut text = document(members, *blanks, &mut values.into_iter()).into_bytes();
+                let at = at % text.len();
+                match damage {
+                    0 => text.truncate(at),
+                    1 => text[at] = b",:{}\"0a \\"[at % 9],
+                    _ => {}
+                }
+                let end = text.len();
+                // What stands behind a document is not its own.
+                text.extend_from_slice(br#"","a":{"b":1}}}, and more of it"#);
+                let show = |runner: &Runner, slots: &[Slot]| -> Vec<(Kind, Vec<u8>)> {
+                    let bytes = |s: &Slot| if s.arena { runner.arena.clone() } else { text.clone() };
+                    slots.iter().map(|s| (s.kind, bytes(s)[s.start as usize..s.end as usize].to_vec())).collect()
+                };
+                let mut slots = vec![Slot::MISSING; program.slots()];
+                let got = with.read(&program, &text, 0, end, &mut slots);
+                let got = got.map(|slow| (slow, show(&with, &slots)));
+                slots.fill(Slot::MISSING);
+                let alone = Scanner { data: &text[..end], wide: &text, pos: 0 };
+                let want = without.read_plainly(&program, alone, &mut slots);
+                let want = want.map(|slow| (slow, show(&without, &slots)));
+                prop_assert_eq!(got, want, "{}", String::from_utf8_lossy(&text[..end]));
             }
         }
     }
