@@ -58,11 +58,17 @@ impl Expected {
             return false;
         }
         let Some([first, second]) = wide.get(pos..).and_then(|w| w.as_chunks::<LANES>().0.first_chunk::<2>()) else {
-            return document[pos..].starts_with(&self.bytes);
+            return self.is_at_bytewise(document, pos);
         };
         self.head[0].is(first)
             && (n <= LANES || self.head[1].is(second))
-            && (n <= 2 * LANES || document[pos..].starts_with(&self.bytes))
+            && (n <= 2 * LANES || self.is_at_bytewise(document, pos))
+    }
+
+    /// The same byte by byte: near the end of what there is, or where it is long.
+    #[inline(never)]
+    fn is_at_bytewise(&self, document: &[u8], pos: usize) -> bool {
+        document.get(pos..).is_some_and(|rest| rest.starts_with(&self.bytes))
     }
 }
 
