@@ -1,6 +1,6 @@
 //! Running a path program over documents: one pass over the bytes, values recorded as slots.
 //!
-//! Messages of one topic look alike: most of them have a shape that is known ([`super::shapes`]). In the
+//! Messages of one topic look alike: most of them have a shape that is known (`shapes.rs`). In the
 //! others each object remembers in which order its members came last time and compares the next name
 //! with the expected one before it looks anything up.
 
