@@ -10,6 +10,8 @@ use std::collections::HashMap;
 use std::ops::Range;
 
 use super::expected::Target;
+use super::scan::Kind;
+use super::string::unescape;
 
 /// The rule at a member whose inside is read by a further hop.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -173,8 +175,16 @@ impl Program {
         id
     }
 
-    /// What the value of a node's member is read for.
-    pub(crate) fn target(&self, node: u32, name: &[u8]) -> Target {
+    /// What the value of a node's member is read for. The name is given as it stands between its quotes:
+    /// [`Kind::Text`] or [`Kind::Escaped`].
+    pub(crate) fn target(&self, node: u32, name: &[u8], kind: Kind) -> Target {
+        let mut plain = Vec::new();
+        let name = if kind == Kind::Escaped {
+            unescape(name, &mut plain);
+            &plain
+        } else {
+            name
+        };
         let Some(child) = self.nodes[node as usize].members.get(name) else { return Target::Unread };
         let child_node = &self.nodes[*child as usize];
         match child_node.slot {

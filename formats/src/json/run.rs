@@ -29,10 +29,10 @@ impl Slot {
     /// A NULL.
     pub const NULL: Slot = Slot { start: 0, end: 0, kind: Kind::Null, arena: false };
 
-    /// A value in the batch's bytes.
+    /// A value; `offset`: where the text it was found in begins.
     #[inline(always)]
-    pub(crate) fn of(token: Token) -> Slot {
-        Slot { start: token.start as u32, end: token.end as u32, kind: token.kind, arena: false }
+    pub(crate) fn of(token: Token, offset: usize, arena: bool) -> Slot {
+        Slot { start: (token.start + offset) as u32, end: (token.end + offset) as u32, kind: token.kind, arena }
     }
 }
 
@@ -204,13 +204,7 @@ impl Pass<'_, '_> {
         let from = self.s.pos;
         let token = self.s.string()?;
         let name = &self.s.data[token.start..token.end];
-        let target = if token.kind == Kind::Escaped {
-            let mut plain = Vec::with_capacity(name.len());
-            unescape(name, &mut plain);
-            self.program.target(node, &plain)
-        } else {
-            self.program.target(node, name)
-        };
+        let target = self.program.target(node, name, token.kind);
         if self.s.peek() == b':' && layout.len() < MAX_LAYOUT && token.end - token.start < 256 {
             let bytes = &self.s.data[from..=self.s.pos];
             if layout.iter().all(|e| *e.bytes != *bytes) {
@@ -235,12 +229,7 @@ impl Pass<'_, '_> {
 
     #[inline(always)]
     fn slot(&self, token: Token) -> Slot {
-        Slot {
-            start: (token.start + self.offset) as u32,
-            end: (token.end + self.offset) as u32,
-            kind: token.kind,
-            arena: self.arena,
-        }
+        Slot::of(token, self.offset, self.arena)
     }
 
     /// A value with wanted members.
@@ -456,7 +445,7 @@ mod tests {
                 // What stands behind a document is not its own.
                 text.extend_from_slice(br#"","a":{"b":1}}}, and more of it"#);
                 let show = |runner: &Runner, slots: &[Slot]| -> Vec<(Kind, Vec<u8>)> {
-                    let bytes = |s: &Slot| if s.arena { runner.arena.clone() } else { text.clone() };
+                    let bytes = |s: &Slot| if s.arena { &runner.arena } else { &text };
                     slots.iter().map(|s| (s.kind, bytes(s)[s.start as usize..s.end as usize].to_vec())).collect()
                 };
                 let mut slots = vec![Slot::MISSING; program.slots()];

@@ -287,17 +287,17 @@ impl<'a> Scanner<'a> {
         }
     }
 
-    /// A member name with its colon, unread; ends at the member's value.
+    /// A member name with its colon; ends at the member's value.
     #[inline(always)]
-    fn name(&mut self) -> Result<(), Broken> {
+    pub(crate) fn name(&mut self) -> Result<Token, Broken> {
         if self.peek() != b'"' {
             return Err(self.broken());
         }
-        self.string()?;
+        let name = self.string()?;
         self.blanks();
         self.expect(b':')?;
         self.blanks();
-        Ok(())
+        Ok(name)
     }
 }
 

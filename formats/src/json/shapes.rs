@@ -14,8 +14,7 @@
 use super::expected::{Expected, Target};
 use super::program::{Program, Reaction};
 use super::run::Slot;
-use super::scan::{Kind, Scanner};
-use super::string::unescape;
+use super::scan::Scanner;
 
 /// Gaps remembered.
 const MOST_GAPS: usize = 512;
@@ -89,7 +88,7 @@ impl Shapes {
             }
             let Ok(token) = s.value(gap.depth.into()) else { return false };
             if let Target::Leaf(slot) = gap.expected.target {
-                slots[slot as usize] = Slot::of(token);
+                slots[slot as usize] = Slot::of(token, 0, false);
             }
             at = gap.next;
         }
@@ -179,7 +178,8 @@ impl Walk<'_> {
             return Some(());
         }
         loop {
-            let target = self.name(node)?;
+            let name = self.s.name().ok()?;
+            let target = self.program.target(node, &self.s.data[name.start..name.end], name.kind);
             match target {
                 Target::Node(child) => self.enter(child, depth + 1)?,
                 Target::Leaf(_) | Target::Unread => self.value(target, depth + 1)?,
@@ -195,23 +195,6 @@ impl Walk<'_> {
             }
             self.s.blanks();
         }
-    }
-
-    fn name(&mut self, node: u32) -> Option<Target> {
-        if self.s.peek() != b'"' {
-            return None;
-        }
-        let token = self.s.string().ok()?;
-        self.s.blanks();
-        self.s.expect(b':').ok()?;
-        self.s.blanks();
-        let name = &self.s.data[token.start..token.end];
-        if token.kind != Kind::Escaped {
-            return Some(self.program.target(node, name));
-        }
-        let mut plain = Vec::with_capacity(name.len());
-        unescape(name, &mut plain);
-        Some(self.program.target(node, &plain))
     }
 
     /// An object inside: only where it is there as such, once, and itself not wanted.

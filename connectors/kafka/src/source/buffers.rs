@@ -10,48 +10,36 @@ use parking_lot::Mutex;
 /// Buffers remembered while others point into them.
 const LENT: usize = 8;
 
-/// The buffers of one source.
+/// The buffers of one source: what was handed on, the newest last.
 #[derive(Clone, Default)]
-pub(super) struct Buffers(Arc<Mutex<Known>>);
-
-#[derive(Default)]
-struct Known {
-    /// Handed on, the newest last.
-    lent: VecDeque<Bytes>,
-    /// Taken, and given back without anything in it.
-    spare: BytesMut,
-}
+pub(super) struct Buffers(Arc<Mutex<VecDeque<Bytes>>>);
 
 impl Buffers {
     /// An empty buffer. The one lent last is tried first: most often it is free again, and still in the
     /// processor's cache.
     pub(super) fn take(&self) -> BytesMut {
-        let mut known = self.0.lock();
-        if known.spare.capacity() > 0 {
-            return std::mem::take(&mut known.spare);
-        }
-        let Some(free) = known.lent.iter().rposition(Bytes::is_unique) else { return BytesMut::new() };
-        let mut buffer = known.lent.remove(free).and_then(|b| b.try_into_mut().ok()).unwrap_or_default();
+        let mut lent = self.0.lock();
+        let Some(free) = lent.iter().rposition(Bytes::is_unique) else { return BytesMut::new() };
+        let mut buffer = lent.remove(free).and_then(|b| b.try_into_mut().ok()).unwrap_or_default();
         buffer.clear();
         buffer
     }
 
     /// Takes back a buffer that nothing has come into.
     pub(super) fn put_back(&self, buffer: BytesMut) {
-        let mut known = self.0.lock();
-        if buffer.capacity() > known.spare.capacity() {
-            known.spare = buffer;
+        if buffer.capacity() > 0 {
+            drop(self.lend(buffer));
         }
     }
 
     /// What to hand on of a buffer.
     pub(super) fn lend(&self, buffer: BytesMut) -> Bytes {
         let data = buffer.freeze();
-        let mut known = self.0.lock();
-        if known.lent.len() == LENT {
-            known.lent.pop_front();
+        let mut lent = self.0.lock();
+        if lent.len() == LENT {
+            lent.pop_front();
         }
-        known.lent.push_back(data.clone());
+        lent.push_back(data.clone());
         data
     }
 }
@@ -83,7 +71,7 @@ mod tests {
             buffers.put_back(empty);
             assert_eq!(filled(&buffers).1, first);
         }
-        assert_eq!(buffers.0.lock().lent.len(), 1);
+        assert_eq!(buffers.0.lock().len(), 1);
     }
 
     #[test]
@@ -105,7 +93,7 @@ mod tests {
     fn many_batches_at_once_are_not_all_remembered() {
         let buffers = Buffers::default();
         let held: Vec<_> = (0..3 * LENT).map(|_| filled(&buffers)).collect();
-        assert_eq!(buffers.0.lock().lent.len(), LENT);
+        assert_eq!(buffers.0.lock().len(), LENT);
         assert!(held.iter().all(|(data, _)| data.len() == 100));
     }
 }
