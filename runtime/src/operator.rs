@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use arrow_array::RecordBatch;
+use arrow_array::{RecordBatch, UInt32Array};
 use arrow_schema::SchemaRef;
 use tidegate_core::{Clock, Result};
 
@@ -62,6 +62,26 @@ pub trait Operator: Send {
     /// # Errors
     /// Stops the job.
     fn process(&mut self, input: usize, batch: Batch, out: &mut dyn Output) -> Result<()>;
+
+    /// Some rows of a batch, in its order: like `process` of those rows alone. Only where
+    /// [`Operator::takes_selected`] says so.
+    ///
+    /// # Errors
+    /// Stops the job.
+    fn process_selected(
+        &mut self,
+        input: usize,
+        batch: Batch,
+        rows: &UInt32Array,
+        out: &mut dyn Output,
+    ) -> Result<()> {
+        self.process(input, batch.take(rows)?, out)
+    }
+
+    /// Whether the operator reads the rows it wants where they lie, which spares a copy of them.
+    fn takes_selected(&self) -> bool {
+        false
+    }
 
     /// No row with an event time (ms) at or below `watermark` will be considered in time any more;
     /// already the minimum over all inputs and never falling. `i64::MAX`: the input has ended.

@@ -227,7 +227,7 @@ impl Builder {
             metrics: self.metrics.clone(),
         };
         Ok(Built {
-            chain: Chain { elements, shared: Shared { exchanges, bad_rows, collected: Vec::new(), located: false } },
+            chain: Chain::new(elements, Shared { exchanges, bad_rows, collected: Vec::new(), located: false }),
             element_of,
         })
     }

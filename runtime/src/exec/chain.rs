@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use arrow_array::RecordBatch;
+use arrow_array::{Array, RecordBatch, UInt32Array};
 use tidegate_core::{ChangeBatch, Error, Result};
 
 use crate::batch::Batch;
@@ -90,12 +90,27 @@ pub struct Chain {
 }
 
 impl Chain {
+    /// Of elements in topological order.
+    pub fn new(mut elements: Vec<Element>, shared: Shared) -> Self {
+        let takes: Vec<bool> =
+            elements.iter().map(|e| matches!(&e.work, Work::Operator(op) if op.takes_selected())).collect();
+        for element in &mut elements {
+            let Work::Fanout(fanout) = &mut element.work else { continue };
+            for (branch, consumers) in element.consumers.iter().enumerate() {
+                if consumers.iter().all(|c| matches!(c, Consumer::Element { index, .. } if takes[*index])) {
+                    fanout.select_only(branch);
+                }
+            }
+        }
+        Chain { elements, shared }
+    }
+
     /// Hands rows to an element's input, and through it to everything behind.
     ///
     /// # Errors
     /// Whatever stops the job.
     pub fn process(&mut self, index: usize, input: usize, batch: Batch) -> Result<()> {
-        process(&mut self.elements, 0, Consumer::Element { index, input }, batch, &mut self.shared)
+        process(&mut self.elements, 0, Consumer::Element { index, input }, (batch, None), &mut self.shared)
     }
 
     /// A watermark of one input of an element; passed on where the minimum over its inputs rises.
@@ -215,18 +230,32 @@ fn located(error: Error, place: &str, shared: &mut Shared) -> Error {
     if std::mem::replace(&mut shared.located, true) || place.is_empty() { error } else { error.context(place) }
 }
 
-fn process(rest: &mut [Element], base: usize, to: Consumer, batch: Batch, shared: &mut Shared) -> Result<()> {
+/// A batch, and the rows of it that count; `None` for all.
+type Rows<'a> = (Batch, Option<&'a UInt32Array>);
+
+fn count((batch, selected): &Rows<'_>) -> u64 {
+    selected.map_or(batch.len(), Array::len) as u64
+}
+
+fn taken((batch, selected): Rows<'_>) -> Result<Batch> {
+    match selected {
+        None => Ok(batch),
+        Some(rows) => batch.take(rows),
+    }
+}
+
+fn process(rest: &mut [Element], base: usize, to: Consumer, rows: Rows<'_>, shared: &mut Shared) -> Result<()> {
     let (index, input) = match to {
-        Consumer::Exchange(i) => return shared.exchanges[i].rows(batch),
+        Consumer::Exchange(i) => return shared.exchanges[i].rows(taken(rows)?),
         Consumer::Collect => {
-            shared.collected.push(batch.change);
+            shared.collected.push(taken(rows)?.change);
             return Ok(());
         }
         Consumer::Element { index, input } => (index, input),
     };
     let (element, tail) = split(rest, index.wrapping_sub(base))?;
-    if batch.local.is_none() {
-        OperatorMetrics::add(&element.metrics.rows_in, batch.len() as u64);
+    if rows.0.local.is_none() {
+        OperatorMetrics::add(&element.metrics.rows_in, count(&rows));
     }
     let mut out = Router {
         rest: tail,
@@ -236,11 +265,14 @@ fn process(rest: &mut [Element], base: usize, to: Consumer, batch: Batch, shared
         place: &element.place,
         shared,
     };
-    let result = match &mut element.work {
-        Work::Pass => out.emit(batch),
-        Work::Operator(op) => op.process(input, batch, &mut out),
-        Work::Sink(sink) => sink.process(input, batch, &mut out),
-        Work::Fanout(fanout) => fanout.process(&batch, &element.consumers, &mut out),
+    let result = match (&mut element.work, rows) {
+        (Work::Operator(op), (batch, Some(selected))) => op.process_selected(input, batch, selected, &mut out),
+        (Work::Operator(op), (batch, None)) => op.process(input, batch, &mut out),
+        (Work::Pass, rows) => taken(rows).and_then(|batch| out.emit(batch)),
+        (Work::Sink(sink), rows) => taken(rows).and_then(|batch| sink.process(input, batch, &mut out)),
+        (Work::Fanout(fanout), rows) => {
+            taken(rows).and_then(|batch| fanout.process(&batch, &element.consumers, &mut out))
+        }
     };
     result.map_err(|e| located(e, &element.place, shared))
 }
@@ -268,21 +300,34 @@ impl<'a> Router<'a> {
     {
         Router { rest: self.rest, base: self.base, consumers, metrics, place, shared: self.shared }
     }
+
+    /// Some rows of a batch, in its order.
+    ///
+    /// # Errors
+    /// As [`Output::emit`].
+    pub fn emit_selected(&mut self, batch: Batch, rows: &UInt32Array) -> Result<()> {
+        self.hand_on((batch, Some(rows)))
+    }
+
+    fn hand_on(&mut self, rows: Rows<'_>) -> Result<()> {
+        let count = count(&rows);
+        if count == 0 {
+            return Ok(());
+        }
+        if rows.0.local.is_none() {
+            OperatorMetrics::add(&self.metrics.rows_out, count);
+        }
+        let Some((last, others)) = self.consumers.split_last() else { return Ok(()) };
+        for consumer in others {
+            process(self.rest, self.base, *consumer, rows.clone(), self.shared)?;
+        }
+        process(self.rest, self.base, *last, rows, self.shared)
+    }
 }
 
 impl Output for Router<'_> {
     fn emit(&mut self, batch: Batch) -> Result<()> {
-        if batch.is_empty() {
-            return Ok(());
-        }
-        if batch.local.is_none() {
-            OperatorMetrics::add(&self.metrics.rows_out, batch.len() as u64);
-        }
-        let Some((last, others)) = self.consumers.split_last() else { return Ok(()) };
-        for consumer in others {
-            process(self.rest, self.base, *consumer, batch.clone(), self.shared)?;
-        }
-        process(self.rest, self.base, *last, batch, self.shared)
+        self.hand_on((batch, None))
     }
 
     fn bad_row(&mut self, row: BadRow) -> Result<()> {

@@ -6,7 +6,7 @@ use tidegate_core::{Clock, Error, Result};
 use tidegate_plan::{Node, Op, Plan};
 
 use crate::batch::Batch;
-use crate::expr::{EvalContext, FanoutProgram, RowErrors};
+use crate::expr::{CalcResult, EvalContext, FanoutProgram, RowErrors};
 use crate::metrics::OperatorMetrics;
 use crate::operator::Output;
 use crate::ops::calc::{Shape, report};
@@ -22,6 +22,8 @@ pub struct Fanout {
 
 struct Branch {
     shape: Shape,
+    /// All rows are handed on, with the selection.
+    whole: bool,
     metrics: Arc<OperatorMetrics>,
     place: String,
 }
@@ -38,12 +40,20 @@ impl Fanout {
         for (node, metrics, place) in nodes {
             let Op::Calc { filter, exprs } = &node.op else { return Err(Error::internal("only Calcs are fused")) };
             calcs.push((filter.as_ref(), exprs.as_slice()));
-            branches.push(Branch { shape: Shape::new(node), metrics, place });
+            branches.push(Branch { shape: Shape::new(node), whole: false, metrics, place });
             input = node.inputs.first().copied();
         }
         let input = input.ok_or_else(|| Error::internal("a Calc without input"))?;
         let program = FanoutProgram::compile(&calcs, &plan.nodes[input].columns)?;
         Ok(Fanout { program, branches, clock })
+    }
+
+    /// Lets a branch, whose rows go to operators that take selected ones, hand on all rows with the
+    /// selection, if what it computes allows that.
+    pub fn select_only(&mut self, branch: usize) {
+        if let Some(at) = self.branches.get_mut(branch) {
+            at.whole = self.program.keep_all_rows(branch);
+        }
     }
 
     /// Evaluates all Calcs and hands each one's rows to its consumers, in order.
@@ -60,7 +70,14 @@ impl Fanout {
         }
         for ((branch, result), consumers) in self.branches.iter().zip(results).zip(consumers) {
             OperatorMetrics::add(&branch.metrics.rows_in, batch.len() as u64);
-            out.branch(consumers, &branch.metrics, &branch.place).emit(branch.shape.rows(batch, result)?)?;
+            let mut out = out.branch(consumers, &branch.metrics, &branch.place);
+            match result {
+                CalcResult { selected: Some(rows), columns } if branch.whole => {
+                    let all = branch.shape.rows(batch, CalcResult { selected: None, columns })?;
+                    out.emit_selected(all, &rows)?;
+                }
+                result => out.emit(branch.shape.rows(batch, result)?)?,
+            }
         }
         Ok(())
     }

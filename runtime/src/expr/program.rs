@@ -60,7 +60,7 @@ pub struct CalcProgram {
 pub struct CalcResult {
     /// The input's rows that passed and did not fail, in order; `None` for all.
     pub selected: Option<UInt32Array>,
-    /// The output columns, one value a selected row.
+    /// The output columns, one value a selected row; after [`FanoutProgram::keep_all_rows`] one value a row.
     pub columns: Vec<ArrayRef>,
 }
 
@@ -93,6 +93,8 @@ pub struct FanoutProgram {
 struct Output {
     filter: Option<Id>,
     columns: Vec<Id>,
+    /// The columns have all rows of the input.
+    whole: bool,
 }
 
 impl FanoutProgram {
@@ -111,9 +113,17 @@ impl FanoutProgram {
             }
             let filter = filter.map(|f| graph.add(f)).transpose()?;
             let columns = columns.iter().map(|e| graph.add(e)).collect::<Result<_>>()?;
-            compiled.push(Output { filter, columns });
+            compiled.push(Output { filter, columns, whole: false });
         }
         Ok(FanoutProgram { graph, outputs: compiled })
+    }
+
+    /// Makes the columns of a pair for all rows of the input, whichever its filter keeps, if computing them
+    /// for the others costs little and shows nowhere. Says whether it does.
+    pub fn keep_all_rows(&mut self, output: usize) -> bool {
+        let Some(output) = self.outputs.get_mut(output) else { return false };
+        output.whole = output.columns.iter().all(|id| !self.graph.is_lazy(*id));
+        output.whole
     }
 
     /// Evaluates every pair. A row that fails in one of them is left out of all: it is one record
@@ -139,8 +149,8 @@ impl FanoutProgram {
         let mut own = RowErrors::default();
         finish(run.errors.into_inner(), &mut own);
         if !own.errors.is_empty() {
-            for result in &mut results {
-                leave_out(result, &own, rows.num_rows())?;
+            for (output, result) in self.outputs.iter().zip(&mut results) {
+                leave_out(result, output.whole, &own, rows.num_rows())?;
             }
         }
         errors.errors.append(&mut own.errors);
@@ -161,8 +171,8 @@ fn selection(root: &Frame<'_>, filter: Option<Id>) -> Result<Option<UInt32Array>
 
 fn project(root: &Frame<'_>, output: &Output, selected: Option<UInt32Array>) -> Result<CalcResult> {
     let columns = match &selected {
-        None => outputs(root, &output.columns)?,
-        Some(rows) => outputs(&root.select(rows.clone()), &output.columns)?,
+        Some(rows) if !output.whole => outputs(&root.select(rows.clone()), &output.columns)?,
+        _ => outputs(root, &output.columns)?,
     };
     Ok(CalcResult { selected, columns })
 }
@@ -176,14 +186,16 @@ fn outputs(frame: &Frame<'_>, ids: &[Id]) -> Result<Vec<ArrayRef>> {
         .collect()
 }
 
-/// Removes failed rows from a result.
-fn leave_out(result: &mut CalcResult, errors: &RowErrors, rows: usize) -> Result<()> {
+/// Removes failed rows from a result; `whole`: its columns keep all rows.
+fn leave_out(result: &mut CalcResult, whole: bool, errors: &RowErrors, rows: usize) -> Result<()> {
     let failed = |row: u32| errors.errors.binary_search_by_key(&row, |e| e.row).is_ok();
     let selected = result.selected.take().unwrap_or_else(|| UInt32Array::from_iter_values(0..rows as u32));
     let kept: UInt32Array =
         selected.values().iter().enumerate().filter(|(_, row)| !failed(**row)).map(|(i, _)| i as u32).collect();
-    for column in &mut result.columns {
-        *column = super::frame::take(column, &kept)?;
+    if !whole {
+        for column in &mut result.columns {
+            *column = super::frame::take(column, &kept)?;
+        }
     }
     result.selected = Some(kept.values().iter().map(|i| selected.value(*i as usize)).collect());
     Ok(())

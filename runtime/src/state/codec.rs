@@ -32,6 +32,7 @@ pub enum Form {
 /// Encoded rows, one after the other. Keep one around: its buffers are reused.
 #[derive(Debug, Default)]
 pub struct EncodedRows {
+    /// The rows, and behind them what is left of earlier ones.
     bytes: Vec<u8>,
     starts: Vec<usize>,
     cursors: Vec<usize>,
@@ -55,9 +56,21 @@ impl EncodedRows {
     /// # Errors
     /// Where a type has no encoding.
     pub fn encode(&mut self, columns: &[ArrayRef], rows: usize, form: Form) -> Result<()> {
-        self.measure(columns, rows, form)?;
+        self.encode_picked(columns, rows, form, |i| i)
+    }
+
+    /// Encodes some rows of `columns`: row `i` here is row `rows[i]` there.
+    ///
+    /// # Errors
+    /// Where a type has no encoding.
+    pub fn encode_selected(&mut self, columns: &[ArrayRef], rows: &[u32], form: Form) -> Result<()> {
+        self.encode_picked(columns, rows.len(), form, |i| rows[i] as usize)
+    }
+
+    fn encode_picked(&mut self, columns: &[ArrayRef], rows: usize, form: Form, pick: impl Pick) -> Result<()> {
+        self.measure(columns, rows, form, pick)?;
         for column in columns {
-            write_column(column, form, &mut self.bytes, &mut self.cursors)?;
+            write_column(column, form, &mut self.bytes, &mut self.cursors, pick)?;
         }
         Ok(())
     }
@@ -73,12 +86,12 @@ impl EncodedRows {
         self.bytes.extend_from_slice(&rows.value_data()[from..to]);
     }
 
-    fn measure(&mut self, columns: &[ArrayRef], rows: usize, form: Form) -> Result<()> {
+    fn measure(&mut self, columns: &[ArrayRef], rows: usize, form: Form, pick: impl Pick) -> Result<()> {
         let fixed: usize = columns.iter().filter_map(|c| width(c.data_type())).map(|w| w + 1).sum();
         self.cursors.clear();
         self.cursors.resize(rows, fixed);
         for column in columns.iter().filter(|c| width(c.data_type()).is_none()) {
-            add_lengths(column, form, &mut self.cursors)?;
+            add_lengths(column, form, &mut self.cursors, pick)?;
         }
         self.starts.clear();
         self.starts.reserve(rows + 1);
@@ -90,11 +103,17 @@ impl EncodedRows {
             at += length;
         }
         self.starts.push(at);
-        self.bytes.clear();
-        self.bytes.resize(at, 0);
+        // Every byte is written, so what stands here need not be cleared.
+        if self.bytes.len() < at {
+            self.bytes.resize(at, 0);
+        }
         Ok(())
     }
 }
+
+/// From the position of a row among those encoded to its place in the columns.
+trait Pick: Fn(usize) -> usize + Copy {}
+impl<F: Fn(usize) -> usize + Copy> Pick for F {}
 
 /// The encoded width of a fixed-width type, without the NULL byte.
 pub(super) fn width(ty: &DataType) -> Option<usize> {
@@ -113,13 +132,14 @@ fn escaped_len(bytes: &[u8]) -> usize {
     bytes.len() + 2 + bytes.iter().filter(|b| **b == 0).count()
 }
 
-fn add_lengths(column: &ArrayRef, form: Form, lengths: &mut [usize]) -> Result<()> {
+fn add_lengths(column: &ArrayRef, form: Form, lengths: &mut [usize], pick: impl Pick) -> Result<()> {
     if let Ok(super::physical::View::Bytes(view)) = super::physical::view(column) {
         let nulls = column.nulls();
         for (i, length) in lengths.iter_mut().enumerate() {
+            let row = pick(i);
             *length += 1;
-            if nulls.is_none_or(|n| n.is_valid(i)) {
-                *length += if form == Form::Order { escaped_len(view.value(i)) } else { 4 + view.value(i).len() };
+            if nulls.is_none_or(|n| n.is_valid(row)) {
+                *length += if form == Form::Order { escaped_len(view.value(row)) } else { 4 + view.length(row) };
             }
         }
         return Ok(());
@@ -127,20 +147,38 @@ fn add_lengths(column: &ArrayRef, form: Form, lengths: &mut [usize]) -> Result<(
     let mut scratch = Vec::new();
     for (i, length) in lengths.iter_mut().enumerate() {
         scratch.clear();
-        encode_value(column, i, form, &mut scratch)?;
+        encode_value(column, pick(i), form, &mut scratch)?;
         *length += scratch.len();
     }
     Ok(())
 }
 
-fn fixed<const W: usize>(column: &ArrayRef, out: &mut [u8], cursors: &mut [usize], get: impl Fn(usize) -> [u8; W]) {
+/// Writes a value of fixed width to the beginning of a slot.
+#[inline(always)]
+fn put<const W: usize>(slot: &mut [u8], value: [u8; W]) {
+    // Unlike `copy_from_slice` no call.
+    if let Some(slot) = slot.first_chunk_mut() {
+        *slot = value;
+    }
+}
+
+fn fixed<const W: usize>(
+    column: &ArrayRef,
+    out: &mut [u8],
+    cursors: &mut [usize],
+    pick: impl Pick,
+    get: impl Fn(usize) -> [u8; W],
+) {
     let nulls = column.nulls();
     for (i, cursor) in cursors.iter_mut().enumerate() {
+        let row = pick(i);
         let end = *cursor + 1 + W;
         let slot = &mut out[*cursor..end];
-        if nulls.is_none_or(|n| n.is_valid(i)) {
+        if nulls.is_none_or(|n| n.is_valid(row)) {
             slot[0] = 1;
-            slot[1..].copy_from_slice(&get(i));
+            put(&mut slot[1..], get(row));
+        } else {
+            slot.fill(0);
         }
         *cursor = end;
     }
@@ -174,18 +212,29 @@ pub(super) fn order_f32(f: f32, form: Form) -> u32 {
     if bits >> 31 == 1 { !bits } else { bits | 1 << 31 }
 }
 
-fn write_column(column: &ArrayRef, form: Form, out: &mut [u8], cursors: &mut [usize]) -> Result<()> {
+fn write_column(
+    column: &ArrayRef,
+    form: Form,
+    out: &mut [u8],
+    cursors: &mut [usize],
+    pick: impl Pick,
+) -> Result<()> {
     macro_rules! ints {
         ($t:ty, $u:ty) => {{
             let a = column.as_primitive::<$t>().values();
-            fixed(column, out, cursors, |i| ((a[i] as $u) ^ (1 << (<$u>::BITS - 1))).to_be_bytes())
+            fixed(column, out, cursors, pick, |i| ((a[i] as $u) ^ (1 << (<$u>::BITS - 1))).to_be_bytes())
         }};
     }
     match column.data_type() {
-        DataType::Null => cursors.iter_mut().for_each(|c| *c += 1),
+        DataType::Null => {
+            for cursor in cursors {
+                out[*cursor] = 0;
+                *cursor += 1;
+            }
+        }
         DataType::Boolean => {
             let a = column.as_boolean();
-            fixed(column, out, cursors, |i| [u8::from(a.value(i))]);
+            fixed(column, out, cursors, pick, |i| [u8::from(a.value(i))]);
         }
         DataType::Int8 => ints!(Int8Type, u8),
         DataType::Int16 => ints!(Int16Type, u16),
@@ -197,18 +246,18 @@ fn write_column(column: &ArrayRef, form: Form, out: &mut [u8], cursors: &mut [us
         DataType::Decimal128(..) => ints!(Decimal128Type, u128),
         DataType::Float32 => {
             let a = column.as_primitive::<Float32Type>().values();
-            fixed(column, out, cursors, |i| order_f32(a[i], form).to_be_bytes());
+            fixed(column, out, cursors, pick, |i| order_f32(a[i], form).to_be_bytes());
         }
         DataType::Float64 => {
             let a = column.as_primitive::<Float64Type>().values();
-            fixed(column, out, cursors, |i| order_f64(a[i], form).to_be_bytes());
+            fixed(column, out, cursors, pick, |i| order_f64(a[i], form).to_be_bytes());
         }
-        DataType::Utf8 | DataType::Binary => write_bytes(column, form, out, cursors)?,
+        DataType::Utf8 | DataType::Binary => write_bytes(column, form, out, cursors, pick)?,
         _ => {
             let mut scratch = Vec::new();
             for (i, cursor) in cursors.iter_mut().enumerate() {
                 scratch.clear();
-                encode_value(column, i, form, &mut scratch)?;
+                encode_value(column, pick(i), form, &mut scratch)?;
                 out[*cursor..*cursor + scratch.len()].copy_from_slice(&scratch);
                 *cursor += scratch.len();
             }
@@ -217,18 +266,19 @@ fn write_column(column: &ArrayRef, form: Form, out: &mut [u8], cursors: &mut [us
     Ok(())
 }
 
-fn write_bytes(column: &ArrayRef, form: Form, out: &mut [u8], cursors: &mut [usize]) -> Result<()> {
+fn write_bytes(column: &ArrayRef, form: Form, out: &mut [u8], cursors: &mut [usize], pick: impl Pick) -> Result<()> {
     let super::physical::View::Bytes(view) = super::physical::view(column)? else {
         return Err(Error::internal("text without bytes"));
     };
     let nulls = column.nulls();
     for (i, cursor) in cursors.iter_mut().enumerate() {
-        if nulls.is_some_and(|n| n.is_null(i)) {
+        let (at, row) = (*cursor, pick(i));
+        if nulls.is_some_and(|n| n.is_null(row)) {
+            out[at] = 0;
             *cursor += 1;
             continue;
         }
-        let bytes = view.value(i);
-        let at = *cursor;
+        let bytes = view.value(row);
         out[at] = 1;
         if form == Form::Order {
             let mut to = at + 1;
@@ -240,11 +290,12 @@ fn write_bytes(column: &ArrayRef, form: Form, out: &mut [u8], cursors: &mut [usi
                     to += 1;
                 }
             }
+            out[to..to + 2].fill(0);
             *cursor = to + 2;
         } else {
             let end = at + 5 + bytes.len();
             let slot = &mut out[at + 1..end];
-            slot[..4].copy_from_slice(&(bytes.len() as u32).to_le_bytes());
+            put(slot, (bytes.len() as u32).to_le_bytes());
             copy_short(&mut slot[4..], bytes);
             *cursor = end;
         }

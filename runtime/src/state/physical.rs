@@ -55,6 +55,10 @@ impl<'a> BytesView<'a> {
     pub fn value(&self, i: usize) -> &'a [u8] {
         &self.data[self.offsets[i] as usize..self.offsets[i + 1] as usize]
     }
+    /// How many bytes row `i` has.
+    pub fn length(&self, i: usize) -> usize {
+        (self.offsets[i + 1] - self.offsets[i]) as usize
+    }
     /// The bytes of row `i`, if there are at most `N`, with what stands behind them, and how many are its own.
     #[inline(always)]
     pub fn padded<const N: usize>(&self, i: usize) -> Option<(&'a [u8; N], usize)> {

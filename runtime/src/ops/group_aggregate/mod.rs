@@ -262,9 +262,12 @@ impl GroupAggregate {
             });
             let ids: Vec<u32> = (0..part.ids.len()).filter(keep).map(|i| part.ids[i]).collect();
             let rows: Vec<u32> = (0..part.ids.len()).filter(keep).map(|i| (part.offset + i) as u32).collect();
-            return self.groups.update(&ids, Some(&rows), part.columns, part.retract, now);
+            self.groups.update(&ids, Some(&rows), part.columns, part.retract)?;
+            self.groups.touch_all(&ids, now);
+            return Ok(());
         }
-        self.groups.update(part.ids, selected.as_deref(), part.columns, part.retract, now)?;
+        self.groups.update(part.ids, selected.as_deref(), part.columns, part.retract)?;
+        self.groups.touch_all(part.ids, now);
         count_overflows(&mut self.groups, &self.ctx.metrics);
         Ok(())
     }

@@ -1,6 +1,7 @@
 //! GROUP BY over tumbling, hopping and cumulating windows, of rows and of what local parts have made
 //! of rows.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use arrow_array::cast::AsArray;
@@ -14,7 +15,7 @@ use tidegate_plan::{AggregateCall, Node, Plan, Window};
 use super::assign::{Assigner, Bounds};
 use super::intake::Intake;
 use super::partials::Received;
-use super::tables::{Tables, by_window};
+use super::tables::{BLOCK, Tables, by_window};
 use crate::batch::{Batch, Local};
 use crate::metrics::Share;
 use crate::operator::{Operator, OperatorContext, Output, StateLayout};
@@ -52,7 +53,7 @@ impl WindowAggregate {
         aggregates: &[AggregateCall],
         ctx: OperatorContext,
     ) -> Result<Self> {
-        let windows = Tables::new(node, plan, keys, aggregates)?;
+        let windows = Tables::new(node, plan, keys, aggregates, true)?;
         Ok(WindowAggregate {
             intake: Intake::new(window, ctx.clone())?,
             keys: keys.to_vec(),
@@ -68,15 +69,27 @@ impl WindowAggregate {
 
     /// Takes rows into their windows.
     fn add(&mut self, batch: &Batch, out: &mut dyn Output) -> Result<()> {
-        let panes = self.intake.panes(batch, out)?;
+        let panes = self.intake.panes(batch, None, out)?;
         let retract = retractions(&batch.change);
-        self.scratch.encode(&project(batch.change.rows.columns(), &self.keys), batch.len(), Form::Key)?;
         for (pane, rows) in panes {
-            for window in self.intake.assigner.windows(pane) {
-                let rows = self.intake.in_time(window, &rows, batch);
-                if !rows.is_empty() {
-                    let retract = retract.as_deref();
-                    self.windows.add(window, batch, &rows, retract, &self.scratch, &self.ctx.metrics)?;
+            for rows in rows.chunks(BLOCK) {
+                self.add_block(pane, batch, rows, retract.as_deref())?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes rows of one pane.
+    fn add_block(&mut self, pane: i64, batch: &Batch, rows: &[u32], retract: Option<&[bool]>) -> Result<()> {
+        let (keys, metrics) = (project(batch.change.rows.columns(), &self.keys), &self.ctx.metrics);
+        self.scratch.encode_selected(&keys, rows, Form::Key)?;
+        for window in self.intake.assigner.windows(pane) {
+            match self.intake.in_time(window, rows, batch) {
+                Cow::Borrowed(rows) => self.windows.add(window, batch, rows, retract, &self.scratch, metrics)?,
+                Cow::Owned(some) => {
+                    let mut own = EncodedRows::default();
+                    own.encode_selected(&keys, &some, Form::Key)?;
+                    self.windows.add(window, batch, &some, retract, &own, metrics)?;
                 }
             }
         }

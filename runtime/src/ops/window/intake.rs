@@ -35,25 +35,35 @@ impl Intake {
         self.time.is_some()
     }
 
-    /// Rows by pane, in order; late ones left out and counted, those without a time reported.
+    /// The selected rows (`None`: all) by pane, in order; late ones left out and counted, those without a time reported.
     ///
     /// # Errors
     /// Where the policy for rows without a time is to stop.
-    pub fn panes(&mut self, batch: &Batch, out: &mut dyn Output) -> Result<BTreeMap<i64, Vec<u32>>> {
-        let (times, valid) = super::times(batch, self.time, self.ctx.clock.now_millis(), out)?;
-        let mut panes = self.by_pane(&times, valid.as_ref());
+    pub fn panes(
+        &mut self,
+        batch: &Batch,
+        selected: Option<&[u32]>,
+        out: &mut dyn Output,
+    ) -> Result<BTreeMap<i64, Vec<u32>>> {
+        let (times, valid) = super::times(batch, self.time, selected, self.ctx.clock.now_millis(), out)?;
+        let mut panes = self.by_pane(&times, valid.as_ref(), super::rows(batch, selected));
         self.leave_out_late(batch, &mut panes);
         Ok(panes)
     }
 
-    fn by_pane(&mut self, times: &[i64], valid: Option<&ArrayRef>) -> BTreeMap<i64, Vec<u32>> {
+    fn by_pane(
+        &mut self,
+        times: &[i64],
+        valid: Option<&ArrayRef>,
+        rows: impl Iterator<Item = usize>,
+    ) -> BTreeMap<i64, Vec<u32>> {
         let mut panes: BTreeMap<i64, Vec<u32>> = BTreeMap::new();
         let mut current: Option<(i64, Vec<u32>)> = None;
-        for (row, time) in times.iter().enumerate() {
+        for row in rows {
             if valid.is_some_and(|v| v.is_null(row)) {
                 continue;
             }
-            let pane = self.assigner.pane(*time);
+            let pane = self.assigner.pane(times[row]);
             match &mut current {
                 Some((p, rows)) if *p == pane => rows.push(row as u32),
                 _ => {

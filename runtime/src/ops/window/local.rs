@@ -4,14 +4,14 @@
 //! It keeps nothing beyond a barrier, so it has no state of its own, and what the aggregate behind the
 //! exchange stores is the same with and without it.
 
-use arrow_array::{Array, RecordBatch};
+use arrow_array::{Array, RecordBatch, UInt32Array};
 use arrow_schema::SchemaRef;
 use tidegate_core::{ChangeBatch, Error, Result};
 use tidegate_plan::{AggregateCall, Node, Plan, Window};
 
 use super::intake::Intake;
 use super::partials::{partials, schema};
-use super::tables::Tables;
+use super::tables::{BLOCK, Tables};
 use crate::batch::{Batch, Local};
 use crate::operator::{Operator, OperatorContext, Output};
 use crate::ops::changes::project;
@@ -53,7 +53,7 @@ impl LocalWindowAggregate {
         aggregates: &[AggregateCall],
         ctx: OperatorContext,
     ) -> Result<Option<Self>> {
-        let held = Tables::new(node, plan, keys, aggregates)?;
+        let held = Tables::new(node, plan, keys, aggregates, false)?;
         let groups = held.empty()?;
         let append = node.inputs.iter().all(|input| plan.nodes[*input].changes.is_append());
         let Some(time) = window.time.filter(|_| append && groups.merge_exactly()) else { return Ok(None) };
@@ -74,19 +74,22 @@ impl LocalWindowAggregate {
     fn pass(&self, mut batch: Batch, out: &mut dyn Output) -> Result<()> {
         let times = batch.change.rows.column(self.time).clone();
         if times.null_count() > 0 {
-            super::times(&batch, Some(self.time), 0, out)?;
+            super::times(&batch, Some(self.time), None, 0, out)?;
             batch = batch.take(&(0..times.len() as u32).filter(|row| times.is_valid(*row as usize)).collect())?;
         }
         batch.local = Some(Local::Rows);
         out.emit(batch)
     }
 
-    fn aggregate(&mut self, batch: &Batch, out: &mut dyn Output) -> Result<()> {
-        let panes = self.intake.panes(batch, out)?;
-        self.scratch.encode(&project(batch.change.rows.columns(), &self.keys), batch.len(), Form::Key)?;
+    fn aggregate(&mut self, batch: &Batch, selected: Option<&[u32]>, out: &mut dyn Output) -> Result<()> {
+        let panes = self.intake.panes(batch, selected, out)?;
+        let keys = project(batch.change.rows.columns(), &self.keys);
         for (pane, rows) in panes {
             for (stretch, rows) in self.intake.stretches(pane, rows, batch) {
-                self.held.add(stretch, batch, &rows, None, &self.scratch, &self.ctx.metrics)?;
+                for rows in rows.chunks(BLOCK) {
+                    self.scratch.encode_selected(&keys, rows, Form::Key)?;
+                    self.held.add(stretch, batch, rows, None, &self.scratch, &self.ctx.metrics)?;
+                }
             }
         }
         Ok(())
@@ -102,6 +105,10 @@ impl LocalWindowAggregate {
             }
         }
         ready.emit(out)
+    }
+
+    fn keep_limit(&mut self, out: &mut dyn Output) -> Result<()> {
+        if self.held.groups() > self.limit { self.send_all(out) } else { Ok(()) }
     }
 
     fn send_all(&mut self, out: &mut dyn Output) -> Result<()> {
@@ -149,8 +156,20 @@ impl Operator for LocalWindowAggregate {
         if self.trial.passes(batch.len()) {
             return self.pass(batch, out);
         }
-        self.aggregate(&batch, out)?;
-        if self.held.groups() > self.limit { self.send_all(out) } else { Ok(()) }
+        self.aggregate(&batch, None, out)?;
+        self.keep_limit(out)
+    }
+
+    fn process_selected(&mut self, _: usize, batch: Batch, rows: &UInt32Array, out: &mut dyn Output) -> Result<()> {
+        if self.trial.passes(rows.len()) {
+            return self.pass(batch.take(rows)?, out);
+        }
+        self.aggregate(&batch, Some(rows.values()), out)?;
+        self.keep_limit(out)
+    }
+
+    fn takes_selected(&self) -> bool {
+        true
     }
 
     fn watermark(&mut self, watermark: i64, out: &mut dyn Output) -> Result<()> {

@@ -30,13 +30,14 @@ use crate::batch::Batch;
 use crate::operator::{BadRow, Output};
 
 /// The times of a batch in ms, and for each row whether it has one; rows without go to
-/// [`Output::bad_row`].
+/// [`Output::bad_row`], if they are among the selected ones.
 ///
 /// # Errors
 /// Where the policy is to stop.
 fn times(
     batch: &Batch,
     time: Option<usize>,
+    selected: Option<&[u32]>,
     now_ms: i64,
     out: &mut dyn Output,
 ) -> Result<(Vec<i64>, Option<ArrayRef>)> {
@@ -45,7 +46,7 @@ fn times(
     if column.null_count() == 0 {
         return Ok((millis(column)?, None));
     }
-    for row in (0..batch.len()).filter(|i| column.is_null(*i)) {
+    for row in rows(batch, selected).filter(|i| column.is_null(*i)) {
         let name = batch.change.rows.schema().field(time).name().clone();
         let origin = batch.origin.clone().map(|o| (o, row));
         out.bad_row(BadRow {
@@ -55,4 +56,10 @@ fn times(
         })?;
     }
     Ok((millis(column)?, Some(column.clone())))
+}
+
+/// The selected rows of a batch, or all.
+fn rows(batch: &Batch, selected: Option<&[u32]>) -> impl Iterator<Item = usize> {
+    let n = selected.map_or(batch.len(), <[u32]>::len);
+    (0..n).map(move |i| selected.map_or(i, |rows| rows[i] as usize))
 }

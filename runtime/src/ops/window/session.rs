@@ -121,7 +121,8 @@ impl SessionAggregate {
             let mut keep = known.iter();
             rows.retain(|_| *keep.next().unwrap_or(&true));
         }
-        self.groups.update(&groups, Some(&rows), columns, retract, 0)?;
+        self.groups.update(&groups, Some(&rows), columns, retract)?;
+        self.groups.touch_all(&groups, 0);
         count_overflows(&mut self.groups, &self.ctx.metrics);
         Ok(())
     }
@@ -196,7 +197,7 @@ impl SessionAggregate {
 
 impl Operator for SessionAggregate {
     fn process(&mut self, _: usize, batch: Batch, out: &mut dyn Output) -> Result<()> {
-        let (times, valid) = super::times(&batch, self.time, self.ctx.clock.now_millis(), out)?;
+        let (times, valid) = super::times(&batch, self.time, None, self.ctx.clock.now_millis(), out)?;
         let retract = retractions(&batch.change);
         let mut columns: Vec<ArrayRef> = batch.change.rows.columns().to_vec();
         columns.push(Arc::new(Int64Array::from(times.clone())));

@@ -41,7 +41,7 @@ impl WindowTable {
 
 impl Operator for WindowTable {
     fn process(&mut self, _: usize, batch: Batch, out: &mut dyn Output) -> Result<()> {
-        let (times, valid) = super::times(&batch, self.time, self.ctx.clock.now_millis(), out)?;
+        let (times, valid) = super::times(&batch, self.time, None, self.ctx.clock.now_millis(), out)?;
         let (mut rows, mut bounds): (Vec<u32>, Vec<Bounds>) = Default::default();
         for (row, time) in times.iter().enumerate() {
             if valid.as_ref().is_some_and(|v| v.is_null(row)) {

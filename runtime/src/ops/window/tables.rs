@@ -1,5 +1,6 @@
 //! The groups of windows. Each window has a table of its own, so that closing it drops a whole table.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 
@@ -21,15 +22,27 @@ pub(super) struct Tables {
     input_types: Vec<DataType>,
     aggregates: Vec<AggregateCall>,
     retract: bool,
+    /// Whether groups are persisted, so that has to be known which of them changed.
+    persisted: bool,
     windows: BTreeMap<Bounds, Groups>,
 }
 
+/// Rows whose keys are encoded and looked up at a time: what lies in between stays in the processor's
+/// cache then, and does not drive the tables out of it.
+pub(super) const BLOCK: usize = 512;
+
 impl Tables {
-    /// Of an aggregate.
+    /// Of an aggregate. `persisted`: snapshots will be taken.
     ///
     /// # Errors
     /// Where the plan does not fit together.
-    pub fn new(node: &Node, plan: &Plan, keys: &[usize], aggregates: &[AggregateCall]) -> Result<Self> {
+    pub fn new(
+        node: &Node,
+        plan: &Plan,
+        keys: &[usize],
+        aggregates: &[AggregateCall],
+        persisted: bool,
+    ) -> Result<Self> {
         let input = &plan.nodes[*node.inputs.first().ok_or_else(|| Error::internal("an aggregate without input"))?];
         let input_types: Vec<DataType> = input.columns.iter().map(|c| c.data_type.ty.to_arrow()).collect();
         Ok(Tables {
@@ -37,6 +50,7 @@ impl Tables {
             input_types,
             aggregates: aggregates.to_vec(),
             retract: input.changes.update_before || input.changes.delete,
+            persisted,
             windows: BTreeMap::new(),
         })
     }
@@ -81,7 +95,7 @@ impl Tables {
         if assigner.last_instant(*entry.key()) > until { None } else { Some(entry.remove_entry()) }
     }
 
-    /// Takes rows of a batch into a window. `keys` are the encoded keys of the whole batch.
+    /// Takes rows of a batch into a window. Row i of `keys` is the encoded key of `rows[i]`.
     ///
     /// # Errors
     /// Where the columns do not fit.
@@ -94,21 +108,21 @@ impl Tables {
         keys: &EncodedRows,
         metrics: &OperatorMetrics,
     ) -> Result<()> {
+        let persisted = self.persisted;
         let groups = self.of(window)?;
-        let mut selected = (rows.len() != batch.len()).then_some(rows);
         let mut ids = Vec::with_capacity(rows.len());
-        groups.intern_encoded(keys, selected, &mut ids, &mut Vec::new());
-        let mut known_rows = Vec::new();
-        if let Some(known) = groups.count_rows(&ids, selected, retract) {
+        groups.intern_encoded(keys, None, &mut ids, &mut Vec::new());
+        let mut rows = Cow::Borrowed(rows);
+        if let Some(known) = groups.count_rows(&ids, Some(&rows), retract) {
             let missing = known.iter().filter(|k| !**k).count() as u64;
             metrics.count("retraction-of-nothing", missing, || format!("a window that ends at {}", window.end));
-            known_rows = rows.iter().zip(&known).filter(|(_, k)| **k).map(|(r, _)| *r).collect();
+            rows = rows.iter().zip(&known).filter(|(_, k)| **k).map(|(r, _)| *r).collect();
             ids = ids.into_iter().zip(&known).filter(|(_, k)| **k).map(|(g, _)| g).collect();
         }
-        if !known_rows.is_empty() {
-            selected = Some(&known_rows);
+        groups.update(&ids, Some(&rows), batch.change.rows.columns(), retract)?;
+        if persisted {
+            groups.touch_all(&ids, 0);
         }
-        groups.update(&ids, selected, batch.change.rows.columns(), retract, 0)?;
         count_overflows(groups, metrics);
         Ok(())
     }

@@ -16,18 +16,24 @@ pub fn average(argument: &DataType, result: &DataType) -> Result<Box<dyn Accumul
     };
     Ok(match kind(argument) {
         Kind::I64 | Kind::I128 => {
-            Box::new(ExactAverage { result: result.clone(), scale, sums: Vec::new(), counts: Vec::new() })
+            Box::new(ExactAverage { result: result.clone(), scale, cells: Vec::new() })
         }
-        Kind::F64 => Box::new(FloatAverage { result: result.clone(), sums: Vec::new(), counts: Vec::new() }),
+        Kind::F64 => Box::new(FloatAverage { result: result.clone(), cells: Vec::new() }),
         _ => return Err(Error::internal(format!("AVG of {argument}"))),
     })
+}
+
+/// What a group has come to; side by side, because both are needed for every row.
+#[derive(Debug, Clone, Copy, Default)]
+struct Cell<N> {
+    sum: N,
+    count: i64,
 }
 
 struct ExactAverage {
     result: DataType,
     scale: i32,
-    sums: Vec<i128>,
-    counts: Vec<i64>,
+    cells: Vec<Cell<i128>>,
 }
 
 /// `sum / count` with `digits` more digits, rounded half up; `None` beyond 128 bits.
@@ -44,21 +50,19 @@ fn divide(sum: i128, count: i64, digits: u32) -> Option<i128> {
 
 impl Accumulator for ExactAverage {
     fn grow(&mut self, n: usize) {
-        if n > self.sums.len() {
-            self.sums.resize(n, 0);
-            self.counts.resize(n, 0);
+        if n > self.cells.len() {
+            self.cells.resize(n, Cell::default());
         }
     }
     fn reset(&mut self, group: u32) {
-        self.sums[group as usize] = 0;
-        self.counts[group as usize] = 0;
+        self.cells[group as usize] = Cell::default();
     }
     fn update(&mut self, rows: &Rows<'_>) -> Result<()> {
-        let (sums, counts) = (&mut self.sums, &mut self.counts);
+        let cells = &mut self.cells;
         let mut add = |group: u32, value: i128, retract: bool| {
-            let g = group as usize;
-            counts[g] += if retract { -1 } else { 1 };
-            sums[g] = if retract { sums[g].wrapping_sub(value) } else { sums[g].wrapping_add(value) };
+            let cell = &mut cells[group as usize];
+            cell.count += if retract { -1 } else { 1 };
+            cell.sum = if retract { cell.sum.wrapping_sub(value) } else { cell.sum.wrapping_add(value) };
         };
         match view(&rows.args[0])? {
             View::I64(v) => rows.each_value(|group, row, retract| add(group, i128::from(v[row]), retract)),
@@ -68,16 +72,17 @@ impl Accumulator for ExactAverage {
         Ok(())
     }
     fn merge(&mut self, into: u32, from: u32) -> Result<()> {
-        self.sums[into as usize] = self.sums[into as usize].wrapping_add(self.sums[from as usize]);
-        self.counts[into as usize] += self.counts[from as usize];
-        self.reset(from);
+        let Cell { sum, count } = std::mem::take(&mut self.cells[from as usize]);
+        let cell = &mut self.cells[into as usize];
+        cell.sum = cell.sum.wrapping_add(sum);
+        cell.count += count;
         Ok(())
     }
     fn merges_exactly(&self) -> bool {
         true
     }
     fn results(&self, groups: &[u32]) -> Result<ArrayRef> {
-        let pairs = || groups.iter().map(|g| (self.sums[*g as usize], self.counts[*g as usize]));
+        let pairs = || groups.iter().map(|g| self.cells[*g as usize]).map(|cell| (cell.sum, cell.count));
         let mut valid: Vec<bool> = pairs().map(|(_, n)| n != 0).collect();
         match (&self.result, kind(&self.result)) {
             (ty, Kind::F64) => {
@@ -108,11 +113,10 @@ impl Accumulator for ExactAverage {
         vec![DataType::Decimal128(38, 0), DataType::Int64]
     }
     fn save(&self, groups: &[u32]) -> Result<Vec<ArrayRef>> {
-        let sums = groups.iter().map(|g| self.sums[*g as usize]).collect();
-        let counts = groups.iter().map(|g| self.counts[*g as usize]).collect();
+        let cells = || groups.iter().map(|g| self.cells[*g as usize]);
         Ok(vec![
-            physical::from_i128(sums, None, &DataType::Decimal128(38, 0))?,
-            physical::from_i64(counts, None, &DataType::Int64)?,
+            physical::from_i128(cells().map(|cell| cell.sum).collect(), None, &DataType::Decimal128(38, 0))?,
+            physical::from_i64(cells().map(|cell| cell.count).collect(), None, &DataType::Int64)?,
         ])
     }
     fn load(&mut self, groups: &[u32], columns: &[ArrayRef]) -> Result<()> {
@@ -120,8 +124,7 @@ impl Accumulator for ExactAverage {
             return Err(Error::internal("stored AVG of another type"));
         };
         for (i, group) in groups.iter().enumerate() {
-            self.sums[*group as usize] = sums[i];
-            self.counts[*group as usize] = counts[i];
+            self.cells[*group as usize] = Cell { sum: sums[i], count: counts[i] };
         }
         Ok(())
     }
@@ -129,49 +132,47 @@ impl Accumulator for ExactAverage {
 
 struct FloatAverage {
     result: DataType,
-    sums: Vec<f64>,
-    counts: Vec<i64>,
+    cells: Vec<Cell<f64>>,
 }
 
 impl Accumulator for FloatAverage {
     fn grow(&mut self, n: usize) {
-        if n > self.sums.len() {
-            self.sums.resize(n, 0.0);
-            self.counts.resize(n, 0);
+        if n > self.cells.len() {
+            self.cells.resize(n, Cell::default());
         }
     }
     fn reset(&mut self, group: u32) {
-        self.sums[group as usize] = 0.0;
-        self.counts[group as usize] = 0;
+        self.cells[group as usize] = Cell::default();
     }
     fn update(&mut self, rows: &Rows<'_>) -> Result<()> {
         let View::F64(values) = view(&rows.args[0])? else {
             return Err(Error::internal("AVG got another type than it was made for"));
         };
-        let (sums, counts) = (&mut self.sums, &mut self.counts);
+        let cells = &mut self.cells;
         rows.each_value(|group, row, retract| {
-            let g = group as usize;
-            counts[g] += if retract { -1 } else { 1 };
-            sums[g] = if counts[g] == 0 {
+            let cell = &mut cells[group as usize];
+            cell.count += if retract { -1 } else { 1 };
+            cell.sum = if cell.count == 0 {
                 0.0
             } else if retract {
-                sums[g] - values[row]
+                cell.sum - values[row]
             } else {
-                sums[g] + values[row]
+                cell.sum + values[row]
             };
         });
         Ok(())
     }
     fn merge(&mut self, into: u32, from: u32) -> Result<()> {
-        self.sums[into as usize] += self.sums[from as usize];
-        self.counts[into as usize] += self.counts[from as usize];
-        self.reset(from);
+        let Cell { sum, count } = std::mem::take(&mut self.cells[from as usize]);
+        let cell = &mut self.cells[into as usize];
+        cell.sum += sum;
+        cell.count += count;
         Ok(())
     }
     fn results(&self, groups: &[u32]) -> Result<ArrayRef> {
-        let valid: Vec<bool> = groups.iter().map(|g| self.counts[*g as usize] != 0).collect();
-        let values: Vec<f64> =
-            groups.iter().map(|g| self.sums[*g as usize] / (self.counts[*g as usize].max(1)) as f64).collect();
+        let cells = || groups.iter().map(|g| self.cells[*g as usize]);
+        let valid: Vec<bool> = cells().map(|cell| cell.count != 0).collect();
+        let values: Vec<f64> = cells().map(|cell| cell.sum / cell.count.max(1) as f64).collect();
         let nulls = physical::nulls(&valid);
         if kind(&self.result) == Kind::F64 {
             physical::from_f64(values, nulls, &self.result)
@@ -183,11 +184,10 @@ impl Accumulator for FloatAverage {
         vec![DataType::Float64, DataType::Int64]
     }
     fn save(&self, groups: &[u32]) -> Result<Vec<ArrayRef>> {
-        let sums = groups.iter().map(|g| self.sums[*g as usize]).collect();
-        let counts = groups.iter().map(|g| self.counts[*g as usize]).collect();
+        let cells = || groups.iter().map(|g| self.cells[*g as usize]);
         Ok(vec![
-            physical::from_f64(sums, None, &DataType::Float64)?,
-            physical::from_i64(counts, None, &DataType::Int64)?,
+            physical::from_f64(cells().map(|cell| cell.sum).collect(), None, &DataType::Float64)?,
+            physical::from_i64(cells().map(|cell| cell.count).collect(), None, &DataType::Int64)?,
         ])
     }
     fn load(&mut self, groups: &[u32], columns: &[ArrayRef]) -> Result<()> {
@@ -195,8 +195,7 @@ impl Accumulator for FloatAverage {
             return Err(Error::internal("stored AVG of another type"));
         };
         for (i, group) in groups.iter().enumerate() {
-            self.sums[*group as usize] = sums[i];
-            self.counts[*group as usize] = counts[i];
+            self.cells[*group as usize] = Cell { sum: sums[i], count: counts[i] };
         }
         Ok(())
     }

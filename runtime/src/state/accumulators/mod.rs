@@ -37,6 +37,7 @@ pub struct Rows<'a> {
 
 impl Rows<'_> {
     /// Calls `f(group, row, retract)` for each position.
+    #[inline(always)]
     pub fn each(&self, mut f: impl FnMut(u32, usize, bool)) {
         match (self.rows, self.retract) {
             (None, None) => self.groups.iter().enumerate().for_each(|(i, g)| f(*g, i, false)),
@@ -46,6 +47,7 @@ impl Rows<'_> {
         }
     }
     /// The same, without rows whose first argument is NULL.
+    #[inline]
     pub fn each_value(&self, mut f: impl FnMut(u32, usize, bool)) {
         match self.args.first().and_then(|a| a.nulls()) {
             None => self.each(f),

@@ -25,14 +25,17 @@ pub fn sum(argument: &DataType, result: &DataType, zero: bool) -> Result<Box<dyn
 pub trait Number: Copy + Default + Send + 'static {
     /// Whether the order of additions does not show in the sum.
     const EXACT: bool;
-    /// Adds or takes away; says whether the result left the range of `result`.
-    fn add(&mut self, value: Self, retract: bool, result: &DataType) -> bool;
+    /// Adds or takes away; says whether the sum left `range`.
+    fn add(&mut self, value: Self, retract: bool, range: Range) -> bool;
     fn slice<'a>(view: &'a View<'_>) -> Option<&'a [Self]>;
     fn state_type() -> DataType;
     fn column(values: Vec<Self>, valid: Vec<bool>, ty: &DataType) -> Result<ArrayRef>;
 }
 
-fn limits(ty: &DataType) -> (i64, i64) {
+/// The least and the greatest integer of the result's type.
+type Range = (i64, i64);
+
+fn range(ty: &DataType) -> Range {
     match ty {
         DataType::Int8 => (i64::from(i8::MIN), i64::from(i8::MAX)),
         DataType::Int16 => (i64::from(i16::MIN), i64::from(i16::MAX)),
@@ -43,9 +46,9 @@ fn limits(ty: &DataType) -> (i64, i64) {
 
 impl Number for i64 {
     const EXACT: bool = true;
-    fn add(&mut self, value: Self, retract: bool, result: &DataType) -> bool {
+    #[inline(always)]
+    fn add(&mut self, value: Self, retract: bool, (low, high): Range) -> bool {
         let (sum, wrapped) = if retract { self.overflowing_sub(value) } else { self.overflowing_add(value) };
-        let (low, high) = limits(result);
         let was_outside = *self < low || *self > high;
         *self = sum;
         wrapped || (!was_outside && (sum < low || sum > high))
@@ -65,7 +68,8 @@ const DIGITS_38: i128 = 10i128.pow(38);
 
 impl Number for i128 {
     const EXACT: bool = true;
-    fn add(&mut self, value: Self, retract: bool, _: &DataType) -> bool {
+    #[inline(always)]
+    fn add(&mut self, value: Self, retract: bool, _: Range) -> bool {
         let was_outside = self.unsigned_abs() >= DIGITS_38.unsigned_abs();
         *self = if retract { self.wrapping_sub(value) } else { self.wrapping_add(value) };
         !was_outside && self.unsigned_abs() >= DIGITS_38.unsigned_abs()
@@ -86,7 +90,8 @@ impl Number for i128 {
 
 impl Number for f64 {
     const EXACT: bool = false;
-    fn add(&mut self, value: Self, retract: bool, _: &DataType) -> bool {
+    #[inline(always)]
+    fn add(&mut self, value: Self, retract: bool, _: Range) -> bool {
         *self += if retract { -value } else { value };
         false
     }
@@ -103,74 +108,83 @@ impl Number for f64 {
 
 struct Sum<N> {
     result: DataType,
+    range: Range,
     zero: bool,
-    sums: Vec<N>,
-    /// Number of values in each sum: none left means NULL.
-    counts: Vec<i64>,
+    cells: Vec<Cell<N>>,
     overflows: Option<(u64, u32)>,
+}
+
+/// What a group has come to; side by side, because both are needed for every row.
+#[derive(Debug, Clone, Copy, Default)]
+struct Cell<N> {
+    sum: N,
+    /// Number of values in the sum: none left means NULL.
+    count: i64,
 }
 
 impl<N: Number> Sum<N> {
     fn new(result: DataType, zero: bool) -> Self {
-        Sum { result, zero, sums: Vec::new(), counts: Vec::new(), overflows: None }
+        Sum { range: range(&result), result, zero, cells: Vec::new(), overflows: None }
     }
+}
+
+/// One more sum has overflowed, that of `group`.
+fn overflowed(overflows: &mut Option<(u64, u32)>, group: u32) {
+    let (n, sample) = overflows.unwrap_or((0, group));
+    *overflows = Some((n + 1, sample));
 }
 
 impl<N: Number> Accumulator for Sum<N> {
     fn grow(&mut self, n: usize) {
-        if n > self.sums.len() {
-            self.sums.resize(n, N::default());
-            self.counts.resize(n, 0);
+        if n > self.cells.len() {
+            self.cells.resize(n, Cell::default());
         }
     }
     fn reset(&mut self, group: u32) {
-        self.sums[group as usize] = N::default();
-        self.counts[group as usize] = 0;
+        self.cells[group as usize] = Cell::default();
     }
     fn update(&mut self, rows: &Rows<'_>) -> Result<()> {
         let view = view(&rows.args[0])?;
         let values = N::slice(&view).ok_or_else(|| Error::internal("SUM got another type than it was made for"))?;
-        let Sum { result, sums, counts, overflows, .. } = self;
+        let Sum { range, cells, overflows, .. } = self;
         rows.each_value(|group, row, retract| {
-            let g = group as usize;
-            counts[g] += if retract { -1 } else { 1 };
-            if sums[g].add(values[row], retract, result) {
-                let (n, sample) = overflows.unwrap_or((0, group));
-                *overflows = Some((n + 1, sample));
+            let cell = &mut cells[group as usize];
+            cell.count += if retract { -1 } else { 1 };
+            if cell.sum.add(values[row], retract, *range) {
+                overflowed(overflows, group);
             }
-            if counts[g] == 0 {
+            if cell.count == 0 {
                 // Exactly nothing again, whatever a double's rounding has left behind.
-                sums[g] = N::default();
+                cell.sum = N::default();
             }
         });
         Ok(())
     }
     fn merge(&mut self, into: u32, from: u32) -> Result<()> {
-        let value = self.sums[from as usize];
-        if self.sums[into as usize].add(value, false, &self.result) {
-            let (n, sample) = self.overflows.unwrap_or((0, into));
-            self.overflows = Some((n + 1, sample));
+        let Cell { sum, count } = std::mem::take(&mut self.cells[from as usize]);
+        let cell = &mut self.cells[into as usize];
+        cell.count += count;
+        if cell.sum.add(sum, false, self.range) {
+            overflowed(&mut self.overflows, into);
         }
-        self.counts[into as usize] += self.counts[from as usize];
-        self.reset(from);
         Ok(())
     }
     fn merges_exactly(&self) -> bool {
         N::EXACT
     }
     fn results(&self, groups: &[u32]) -> Result<ArrayRef> {
-        let valid = groups.iter().map(|g| self.zero || self.counts[*g as usize] != 0).collect();
-        N::column(groups.iter().map(|g| self.sums[*g as usize]).collect(), valid, &self.result)
+        let cells = || groups.iter().map(|g| self.cells[*g as usize]);
+        let valid = cells().map(|cell| self.zero || cell.count != 0).collect();
+        N::column(cells().map(|cell| cell.sum).collect(), valid, &self.result)
     }
     fn types(&self) -> Vec<DataType> {
         vec![N::state_type(), DataType::Int64]
     }
     fn save(&self, groups: &[u32]) -> Result<Vec<ArrayRef>> {
-        let sums = groups.iter().map(|g| self.sums[*g as usize]).collect();
-        let counts = groups.iter().map(|g| self.counts[*g as usize]).collect();
+        let cells = || groups.iter().map(|g| self.cells[*g as usize]);
         Ok(vec![
-            N::column(sums, vec![true; groups.len()], &N::state_type())?,
-            physical::from_i64(counts, None, &DataType::Int64)?,
+            N::column(cells().map(|cell| cell.sum).collect(), vec![true; groups.len()], &N::state_type())?,
+            physical::from_i64(cells().map(|cell| cell.count).collect(), None, &DataType::Int64)?,
         ])
     }
     fn load(&mut self, groups: &[u32], columns: &[ArrayRef]) -> Result<()> {
@@ -179,8 +193,7 @@ impl<N: Number> Accumulator for Sum<N> {
             return Err(Error::internal("stored SUM of another type"));
         };
         for (i, group) in groups.iter().enumerate() {
-            self.sums[*group as usize] = sums[i];
-            self.counts[*group as usize] = counts[i];
+            self.cells[*group as usize] = Cell { sum: sums[i], count: counts[i] };
         }
         Ok(())
     }

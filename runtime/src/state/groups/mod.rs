@@ -187,7 +187,8 @@ impl Groups {
         }
         missing
     }
-    /// Takes rows: `groups[i]` is the group of row `rows[i]` (or row i).
+    /// Takes rows: `groups[i]` is the group of row `rows[i]` (or row i). Where the groups are persisted,
+    /// [`Groups::touch_all`] has to follow.
     ///
     /// # Errors
     /// Where the columns do not fit.
@@ -197,14 +198,14 @@ impl Groups {
         rows: Option<&[u32]>,
         columns: &[ArrayRef],
         retract: Option<&[bool]>,
-        now: i64,
     ) -> Result<()> {
         self.aggregates.update(&Rows { groups, rows, args: columns, retract, sequence: self.sequence })?;
         self.sequence += columns.first().map_or(groups.len(), Array::len) as u64;
-        for group in groups {
-            self.touch(*group, now);
-        }
         Ok(())
+    }
+    /// Marks groups as changed now.
+    pub fn touch_all(&mut self, groups: &[u32], now: i64) {
+        groups.iter().for_each(|group| self.touch(*group, now));
     }
     /// Marks a group as changed now.
     pub fn touch(&mut self, group: u32, now: i64) {

@@ -34,7 +34,7 @@ impl Groups {
         self.aggregates.grow(self.marks.len() + groups.len());
         self.aggregates.load(&places, columns)?;
         self.aggregates.merge_all(groups, &places)?;
-        groups.iter().for_each(|group| self.touch(*group, now));
+        self.touch_all(groups, now);
         Ok(())
     }
 }
