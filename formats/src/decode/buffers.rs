@@ -17,7 +17,7 @@ impl<T: ArrowPrimitiveType> Primitive<T> {
     pub(crate) fn new(rows: usize) -> Self {
         Primitive { values: Vec::with_capacity(rows), nulls: NullBufferBuilder::new(rows) }
     }
-    #[inline]
+    #[inline(always)]
     pub(crate) fn append(&mut self, value: Option<T::Native>) {
         match value {
             Some(v) => {

@@ -27,6 +27,8 @@ pub(crate) struct Field {
     pub(crate) on_invalid_text: OnBad,
     /// A plain run of digits is the value: no other rule can apply to it.
     pub(crate) plain_digits: bool,
+    /// Where [`super::early`] has its values.
+    pub(crate) early: Option<usize>,
     range: (i64, i64),
 }
 
@@ -153,6 +155,7 @@ fn one(spec: &DecoderSpec<'_>, field: &ScanField) -> Result<(Field, Option<Wante
         on_bad: OnBad::Fail,
         on_invalid_text: OnBad::Quiet,
         plain_digits: false,
+        early: None,
         range: bounds(&field.data_type.ty),
     };
     let want = match &field.from {

@@ -93,6 +93,15 @@ impl Predicate {
         })
     }
 
+    /// The integer fields it compares.
+    pub(crate) fn integers(&self, out: &mut Vec<usize>) {
+        match self {
+            Predicate::And(parts) | Predicate::Or(parts) => parts.iter().for_each(|part| part.integers(out)),
+            Predicate::One(Condition::Int { field, .. } | Condition::InInts { field, .. }) => out.push(*field),
+            Predicate::One(_) => {}
+        }
+    }
+
     /// Leaves only the rows of a chunk that it does not drop, in order. `said` is room to work in.
     pub(crate) fn keep(&self, chunk: &Chunk<'_>, fields: &[Field], rows: &mut Vec<u32>, said: &mut Vec<Truth>) {
         let Some(last) = rows.last() else { return };
@@ -128,6 +137,16 @@ impl Condition {
                 for &row in rows {
                     said[row as usize] = match plain.as_ref().and_then(|p| p.get(row as usize)) {
                         Some(text) if same(text, value) => Truth::True,
+                        Some(_) => Truth::False,
+                        None => self.one(chunk, fields, row as usize),
+                    };
+                }
+            }
+            Condition::Int { field, op, value } => {
+                let plain = chunk.plain_ints(&fields[*field]);
+                for &row in rows {
+                    said[row as usize] = match plain.and_then(|p| p.get(row as usize)) {
+                        Some(n) if holds(*op, n.cmp(value)) => Truth::True,
                         Some(_) => Truth::False,
                         None => self.one(chunk, fields, row as usize),
                     };

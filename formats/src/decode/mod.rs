@@ -15,6 +15,7 @@ pub(crate) mod cast;
 pub mod chain;
 mod column;
 mod csv;
+mod early;
 mod factor;
 mod field;
 mod fill;
@@ -33,9 +34,10 @@ use tidegate_core::raw::RawBatch;
 use tidegate_core::scan::{Root, ScanRequest, TimeUnit};
 use tidegate_core::table::Format;
 use tidegate_core::types::Column;
-use tidegate_core::{Dialect, Scalar};
+use tidegate_core::Dialect;
 
 use column::ColumnBuilder;
+use early::Early;
 use factor::factor;
 use field::Field;
 use filter::{Predicate, Truth};
@@ -74,6 +76,7 @@ pub struct Decoder {
     readers: Vec<Reader>,
     filter: Option<Predicate>,
     time: Option<(usize, TimeUnit)>,
+    early: Early,
     schema: SchemaRef,
     skip_tombstones: bool,
     keep_tombstones: bool,
@@ -113,7 +116,7 @@ impl Decoder {
     /// Where a field cannot be read in this format, or types do not fit.
     pub fn new(spec: DecoderSpec<'_>) -> Result<Decoder> {
         let mut readers = Vec::new();
-        let fields = field::compile(&spec, &mut readers)?;
+        let mut fields = field::compile(&spec, &mut readers)?;
         let filter = spec.scan.filter.as_ref().map(|f| Predicate::compile(&factor(f), &fields)).transpose()?;
         if let Some(time) = spec.scan.time {
             let ty = fields.get(time.field).map(|f| &f.data_type.ty);
@@ -121,10 +124,12 @@ impl Decoder {
                 return Err(Error::internal("the scan's time field is neither integer nor timestamp"));
             }
         }
+        let early = Early::choose(&mut fields, filter.as_ref(), spec.scan.time.map(|t| t.field));
         let columns: Vec<Column> = fields.iter().map(|f| Column::new(f.name.clone(), f.data_type.clone())).collect();
         Ok(Decoder {
             sizes: vec![0; fields.len()],
             filter,
+            early,
             time: spec.scan.time.map(|t| (t.field, t.unit)),
             schema: tidegate_core::types::arrow_schema(&columns),
             skip_tombstones: matches!(spec.value_format, Some(Format::Json(_) | Format::Csv(_))),
@@ -183,19 +188,16 @@ impl Decoder {
         }
         out.rows.clear();
         for i in from..to {
-            let kept = self.record(raw, i, i - from, out);
-            if let (Some(times), Some((field, unit))) = (&mut out.times, self.time) {
-                let time = match kept {
-                    Kept::Unread => None,
-                    Kept::Yes => self.view(raw, from).time(&self.fields[field], i - from, unit),
-                };
-                times.push(time.unwrap_or(i64::MIN));
-            }
-            if kept == Kept::Yes {
+            if self.record(raw, i, i - from, out) == Kept::Yes {
                 out.rows.push((i - from) as u32);
             }
         }
-        let view = self.view(raw, from);
+        self.read_early(raw, from, to - from);
+        let view = self.view(raw, from, &self.early);
+        if let (Some(times), Some((field, unit))) = (&mut out.times, self.time) {
+            times.resize(to, i64::MIN);
+            view.times(&self.fields[field], unit, &out.rows, &mut times[from..]);
+        }
         if let Some(filter) = &self.filter {
             let before = out.rows.len();
             filter.keep(&view, &self.fields, &mut out.rows, &mut out.said);
@@ -215,8 +217,14 @@ impl Decoder {
         }
     }
 
-    fn view<'a>(&'a self, raw: &'a RawBatch, first: usize) -> Chunk<'a> {
-        Chunk { raw, readers: &self.readers, first, zone: &self.zone }
+    fn read_early(&mut self, raw: &RawBatch, first: usize, rows: usize) {
+        let mut early = std::mem::take(&mut self.early);
+        early.read(&self.view(raw, first, &Early::default()), &self.fields, rows);
+        self.early = early;
+    }
+
+    fn view<'a>(&'a self, raw: &'a RawBatch, first: usize, early: &'a Early) -> Chunk<'a> {
+        Chunk { raw, readers: &self.readers, early, first, zone: &self.zone }
     }
 
     /// Reads one message into the slots of `row`.
@@ -297,16 +305,6 @@ struct Progress {
     deletes: Vec<u32>,
     dropped: u64,
     tombstones: u64,
-}
-
-/// An event-time value in ms.
-fn to_millis(value: &Scalar, unit: TimeUnit) -> Option<i64> {
-    match (value, unit) {
-        (Scalar::Micros(n), _) | (Scalar::Int(n), TimeUnit::Micros) => Some(n.div_euclid(1000)),
-        (Scalar::Int(n), TimeUnit::Millis) => Some(*n),
-        (Scalar::Int(n), TimeUnit::Seconds) => n.checked_mul(1000),
-        _ => None,
-    }
 }
 
 /// Shared by the tests of the parts.

@@ -7,6 +7,7 @@ use tidegate_core::raw::RawBatch;
 use tidegate_core::scan::{Metadata, TimeUnit};
 use tidegate_core::types::SqlType;
 
+use super::early::Early;
 use super::field::{Field, How, Source};
 use super::fuse::{ChainEnd, Last, Residual};
 use super::problem::OnBad;
@@ -42,6 +43,7 @@ pub(crate) struct Bad {
 pub(crate) struct Chunk<'a> {
     pub(crate) raw: &'a RawBatch,
     pub(crate) readers: &'a [Reader],
+    pub(crate) early: &'a Early,
     /// The first message.
     pub(crate) first: usize,
     /// The session's zone.
@@ -101,7 +103,8 @@ impl<'a> Chunk<'a> {
     pub(crate) fn plain_ints(&self, field: &'a Field) -> Option<PlainInts<'a>> {
         match &field.source {
             Source::Slot { reader, slot, how: How::Chain(_) | How::Typed(_) } if field.plain_digits => {
-                Some(PlainInts { reader: &self.readers[*reader], data: &self.raw.data, slot: *slot, field })
+                let (reader, known) = (&self.readers[*reader], self.early.of(field));
+                Some(PlainInts { reader, data: &self.raw.data, slot: *slot, field, known })
             }
             _ => None,
         }
@@ -184,11 +187,25 @@ impl<'a> Chunk<'a> {
         })
     }
 
-    /// The event time of a row in ms.
-    pub(crate) fn time(&self, field: &'a Field, row: usize, unit: TimeUnit) -> Option<i64> {
-        let n = self.int(field, row).ok()??;
-        let value = if field.data_type.ty.is_timestamp() { Scalar::Micros(n) } else { Scalar::Int(n) };
-        super::to_millis(&value, unit)
+    /// Writes down the event times of rows in ms; where there is none, what stands there is left.
+    pub(crate) fn times(&self, field: &'a Field, unit: TimeUnit, rows: &[u32], times: &mut [i64]) {
+        let unit = if field.data_type.ty.is_timestamp() { TimeUnit::Micros } else { unit };
+        let plain = self.plain_ints(field);
+        for &row in rows {
+            let row = row as usize;
+            let n = plain.and_then(|plain| plain.get(row)).or_else(|| self.any_int(field, row).ok().flatten());
+            if let Some(ms) = n.and_then(|n| to_millis(n, unit)) {
+                times[row] = ms;
+            }
+        }
+    }
+}
+
+fn to_millis(n: i64, unit: TimeUnit) -> Option<i64> {
+    match unit {
+        TimeUnit::Micros => Some(n.div_euclid(1000)),
+        TimeUnit::Millis => Some(n),
+        TimeUnit::Seconds => n.checked_mul(1000),
     }
 }
 
@@ -216,12 +233,17 @@ pub(crate) struct PlainInts<'a> {
     data: &'a [u8],
     slot: usize,
     field: &'a Field,
+    /// What has been read already.
+    known: &'a [Option<i64>],
 }
 
 impl PlainInts<'_> {
     /// The number of a row; `None` leaves it to [`Chunk::any_int`].
     #[inline(always)]
     pub(crate) fn get(self, row: usize) -> Option<i64> {
+        if let Some(known) = self.known.get(row) {
+            return *known;
+        }
         let (value, data) = self.reader.place(self.data, row, self.slot);
         if !matches!(value.kind, Kind::Int | Kind::Text) || self.reader.slow[row] {
             return None;

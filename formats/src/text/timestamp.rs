@@ -36,8 +36,18 @@ pub fn write_time<B: TextBuffer>(out: &mut B, micros: i64, precision: u8) {
     two_digits(&mut text, 0, (seconds / 3600) as u8);
     two_digits(&mut text, 3, (seconds / 60 % 60) as u8);
     two_digits(&mut text, 6, (seconds % 60) as u8);
-    let mut fraction = micros % SECOND;
-    let mut digits = if fraction == 0 { 0 } else { 6 };
+    let fraction = micros % SECOND;
+    let digits = if fraction == 0 { 0 } else { write_fraction(&mut text, fraction) };
+    let wanted = digits.max(usize::from(precision.min(6)));
+    out.ascii(&text[..if wanted == 0 { 8 } else { 9 + wanted }]);
+    if precision > 6 {
+        out.ascii(&b"000"[..usize::from(precision.min(9) - 6)]);
+    }
+}
+
+/// Writes microseconds behind the point; says how many of the six digits there are before the last zeros.
+fn write_fraction(text: &mut [u8; 15], mut fraction: i64) -> usize {
+    let mut digits = 6;
     for at in (9..15).rev() {
         let digit = (fraction % 10) as u8;
         if digit == 0 && digits == at - 8 {
@@ -46,11 +56,7 @@ pub fn write_time<B: TextBuffer>(out: &mut B, micros: i64, precision: u8) {
         text[at] = b'0' + digit;
         fraction /= 10;
     }
-    let wanted = digits.max(usize::from(precision.min(6)));
-    out.ascii(&text[..if wanted == 0 { 8 } else { 9 + wanted }]);
-    if precision > 6 {
-        out.ascii(&b"000"[..usize::from(precision.min(9) - 6)]);
-    }
+    digits
 }
 
 /// Appends a wall-clock timestamp (µs since 1970) as Flink's CAST to STRING does.

@@ -44,6 +44,9 @@ pub const WHOLE_SCAN: &str = "*";
 /// How often splits that had nothing are asked again while others have.
 const POLL: Duration = Duration::from_millis(2);
 
+/// How long a watermark is kept while there is more to read: each one wakes all tasks behind it.
+const PACE: Duration = Duration::from_millis(50);
+
 /// What reaches a running scan from outside.
 pub enum Change {
     /// A split that has appeared.
@@ -97,6 +100,8 @@ pub struct ScanRun {
     pub reopen: Reopen,
     /// The watermark as last passed on.
     pub forwarded: i64,
+    /// When that was.
+    pub told: Instant,
 }
 
 /// A task fed by splits.
@@ -168,6 +173,7 @@ impl SourceTask {
     fn barrier(&mut self, barrier: Barrier) -> Result<()> {
         let mut ack = Ack::default();
         for scan in &mut self.scans {
+            scan.forward(&mut self.base)?;
             if barrier.then == Then::End {
                 self.base.chain.watermark(scan.element, 0, END)?;
             }
@@ -203,7 +209,9 @@ impl ScanRun {
             match self.splits[i].read(&limits, &base.events)? {
                 Outcome::Records(read) => {
                     self.records(i, read, base)?;
-                    self.forward(base)?;
+                    if self.told.elapsed() >= PACE {
+                        self.forward(base)?;
+                    }
                     return Ok(Step::Read);
                 }
                 Outcome::Nothing => {
@@ -281,7 +289,7 @@ impl ScanRun {
     fn forward(&mut self, base: &mut TaskBase) -> Result<()> {
         let Some(now) = self.watermarks.as_ref().map(|w| w.now()) else { return Ok(()) };
         if now > self.forwarded {
-            self.forwarded = now;
+            (self.forwarded, self.told) = (now, Instant::now());
             base.chain.watermark(self.element, 0, now)?;
         }
         Ok(())

@@ -57,6 +57,7 @@ pub fn scan_run(
         changes,
         reopen: Reopen { source: feed.opened.source.clone(), runtime: tokio::runtime::Handle::current() },
         forwarded: NONE,
+        told: Instant::now(),
     })
 }
 

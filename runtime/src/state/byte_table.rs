@@ -147,6 +147,14 @@ impl ByteTable {
         }
         (self.hashes, self.found) = (hashes, found);
     }
+    /// Removes all entries; the memory is kept.
+    pub fn clear(&mut self) {
+        self.table.clear();
+        self.arena.clear();
+        self.starts.clear();
+        self.free.clear();
+        self.dead = 0;
+    }
     /// Removes an entry in use; its id will be used again.
     pub fn remove(&mut self, id: u32) {
         let bytes = self.bytes(id);

@@ -40,6 +40,7 @@ pub struct EncodedRows {
 
 impl EncodedRows {
     /// Row `i`.
+    #[inline]
     pub fn row(&self, i: usize) -> &[u8] {
         &self.bytes[self.starts[i]..self.starts[i + 1]]
     }

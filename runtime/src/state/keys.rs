@@ -58,6 +58,10 @@ impl KeyTable {
     pub fn intern_one(&mut self, key: &[u8]) -> (u32, bool) {
         self.table.intern(key)
     }
+    /// Removes all keys.
+    pub fn clear(&mut self) {
+        self.table.clear();
+    }
     /// Removes a key; its id will be used again.
     pub fn remove(&mut self, id: u32) {
         self.table.remove(id);

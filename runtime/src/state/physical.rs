@@ -52,10 +52,12 @@ pub struct BytesView<'a> {
 
 impl<'a> BytesView<'a> {
     /// The bytes of row `i`.
+    #[inline]
     pub fn value(&self, i: usize) -> &'a [u8] {
         &self.data[self.offsets[i] as usize..self.offsets[i + 1] as usize]
     }
     /// How many bytes row `i` has.
+    #[inline]
     pub fn length(&self, i: usize) -> usize {
         (self.offsets[i + 1] - self.offsets[i]) as usize
     }

@@ -158,11 +158,15 @@ impl Filling {
         }
         let key = record.key.map(|k| self.copy(k));
         let value = record.value.map(|v| self.copy(v));
-        let headers = if self.headers { record.headers() } else { Vec::new() };
-        let headers = (!headers.is_empty()).then(|| self.copy(&encode_headers(&headers)));
+        let headers = if self.headers { self.copy_headers(record) } else { None };
         let (offset, timestamp, broker) = (record.offset, record.timestamp, record.broker);
         self.records.push(RawRecord { key, value, headers, offset, timestamp, broker });
         self.next = record.offset + 1;
+    }
+
+    fn copy_headers(&mut self, record: &Record<'_>) -> Option<ByteRange> {
+        let headers = record.headers();
+        (!headers.is_empty()).then(|| self.copy(&encode_headers(&headers)))
     }
 
     fn copy(&mut self, bytes: &[u8]) -> ByteRange {

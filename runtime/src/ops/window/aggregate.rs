@@ -111,11 +111,12 @@ impl WindowAggregate {
 
     /// Fires all windows whose last instant is at or below `until`.
     fn fire(&mut self, until: i64, out: &mut dyn Output) -> Result<()> {
-        while let Some((bounds, groups)) = self.windows.take_closed(until, &self.intake.assigner) {
+        while let Some((bounds, mut groups)) = self.windows.take_closed(until, &self.intake.assigner) {
             self.emit(bounds, &groups, out)?;
-            for batch in groups.into_deletions()? {
+            for batch in groups.deletions()? {
                 self.deletions.push(with_bounds(&self.layout.schema, bounds, &batch)?);
             }
+            self.windows.give_back(groups);
         }
         self.report();
         Ok(())

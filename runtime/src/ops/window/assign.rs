@@ -76,11 +76,17 @@ impl Assigner {
         self.instant(bounds.end) - 1
     }
     /// The pane of an instant: times of one pane lie in the same windows.
+    #[inline]
     pub fn pane(&mut self, instant: i64) -> i64 {
         let (from, to, start) = self.pane;
         if instant >= from && instant < to {
             return start;
         }
+        self.other_pane(instant)
+    }
+
+    #[inline(never)]
+    fn other_pane(&mut self, instant: i64) -> i64 {
         let (offset, step) = match self.kind {
             WindowKind::Tumble { size, offset } => (offset, size),
             WindowKind::Hop { slide, size, offset } => (offset, gcd(slide, size)),

@@ -58,25 +58,26 @@ impl Intake {
         rows: impl Iterator<Item = usize>,
     ) -> BTreeMap<i64, Vec<u32>> {
         let mut panes: BTreeMap<i64, Vec<u32>> = BTreeMap::new();
-        let mut current: Option<(i64, Vec<u32>)> = None;
+        // Most rows lie in the pane of the row before: its list is at hand.
+        let (mut current, mut list) = (i64::MIN, Vec::new());
         for row in rows {
             if valid.is_some_and(|v| v.is_null(row)) {
                 continue;
             }
             let pane = self.assigner.pane(times[row]);
-            match &mut current {
-                Some((p, rows)) if *p == pane => rows.push(row as u32),
-                _ => {
-                    if let Some((p, rows)) = current.take() {
-                        panes.insert(p, rows);
-                    }
-                    let mut rows = panes.remove(&pane).unwrap_or_default();
-                    rows.push(row as u32);
-                    current = Some((pane, rows));
+            if pane != current {
+                let next = panes.remove(&pane).unwrap_or_default();
+                let before = std::mem::replace(&mut list, next);
+                if !before.is_empty() {
+                    panes.insert(current, before);
                 }
+                current = pane;
             }
+            list.push(row as u32);
         }
-        panes.extend(current);
+        if !list.is_empty() {
+            panes.insert(current, list);
+        }
         panes
     }
 

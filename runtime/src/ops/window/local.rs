@@ -103,6 +103,7 @@ impl LocalWindowAggregate {
             for ids in groups.ids().chunks(EMIT_ROWS) {
                 ready.push(partials(&self.schema, stretch, &groups, ids)?, out)?;
             }
+            self.held.give_back(groups);
         }
         ready.emit(out)
     }

@@ -25,7 +25,14 @@ pub(super) struct Tables {
     /// Whether groups are persisted, so that has to be known which of them changed.
     persisted: bool,
     windows: BTreeMap<Bounds, Groups>,
+    /// Empty tables: the next windows have about as many groups, and find the room made.
+    spare: Vec<Groups>,
 }
+
+/// Empty tables kept at most.
+const SPARE: usize = 4;
+/// Groups of a table that is kept: more of them are rare, and much memory.
+const SPARE_GROUPS: usize = 32_768;
 
 /// Rows whose keys are encoded and looked up at a time: what lies in between stays in the processor's
 /// cache then, and does not drive the tables out of it.
@@ -52,6 +59,7 @@ impl Tables {
             retract: input.changes.update_before || input.changes.delete,
             persisted,
             windows: BTreeMap::new(),
+            spare: Vec::new(),
         })
     }
     /// Whether rows can be taken back.
@@ -80,10 +88,18 @@ impl Tables {
     pub fn of(&mut self, window: Bounds) -> Result<&mut Groups> {
         Ok(match self.windows.entry(window) {
             Entry::Occupied(e) => e.into_mut(),
-            Entry::Vacant(e) => {
-                e.insert(Groups::new(&self.key_types, &self.aggregates, &self.input_types, self.retract)?)
-            }
+            Entry::Vacant(e) => e.insert(match self.spare.pop() {
+                Some(groups) => groups,
+                None => Groups::new(&self.key_types, &self.aggregates, &self.input_types, self.retract)?,
+            }),
         })
+    }
+    /// Takes back a table whose groups are no longer needed.
+    pub fn give_back(&mut self, mut groups: Groups) {
+        if self.spare.len() < SPARE && groups.len() <= SPARE_GROUPS {
+            groups.clear();
+            self.spare.push(groups);
+        }
     }
     /// Drops the table of a window.
     pub fn remove(&mut self, window: Bounds) {

@@ -265,6 +265,19 @@ impl Groups {
             counts[group as usize] = 0;
         }
     }
+    /// Removes all groups and forgets that there were any; the memory is kept.
+    pub fn clear(&mut self) {
+        for group in self.ids() {
+            self.aggregates.clear(group, |_, _| {});
+        }
+        self.keys.clear();
+        self.marks.fill(Mark::default());
+        if let Some(counts) = &mut self.counts {
+            counts.fill(0);
+        }
+        self.dirty_list.clear();
+        self.removed.clear();
+    }
     /// Removes a group.
     pub fn remove(&mut self, group: u32) {
         self.reset(group);

@@ -73,29 +73,22 @@ impl Groups {
         Ok(out)
     }
 
-    /// Deletion entries for everything that is persisted of these groups, which are about to be
-    /// dropped as a whole.
+    /// Deletion entries for everything that is persisted; for groups that are about to be dropped or cleared
+    /// as a whole.
     ///
     /// # Errors
     /// Where the state is broken.
-    pub fn into_deletions(mut self) -> Result<Vec<RecordBatch>> {
-        if self.removed.is_empty() && !self.marks.iter().any(|m| m.persisted) {
-            return Ok(Vec::new());
+    pub fn deletions(&mut self) -> Result<Vec<RecordBatch>> {
+        let mut persisted = self.ids();
+        persisted.retain(|group| self.marks[*group as usize].persisted);
+        if self.entries {
+            persisted.iter().for_each(|group| self.reset(*group));
         }
-        for group in self.ids() {
-            if self.marks[group as usize].persisted {
-                self.remove(group);
-            }
-        }
-        self.dirty_list.clear();
         let removed = std::mem::take(&mut self.removed);
-        removed
-            .chunks(SNAPSHOT_ROWS)
-            .map(|chunk| {
-                let entries: Vec<_> = chunk.iter().map(Removed::entry).collect();
-                self.entry_batch(&entries, true)
-            })
-            .collect()
+        let table = self.keys.table();
+        let whole = |group: &u32| Entry { group: table.bytes(*group), part: GROUP, key: &[], value: None };
+        let entries: Vec<_> = removed.iter().map(Removed::entry).chain(persisted.iter().map(whole)).collect();
+        entries.chunks(SNAPSHOT_ROWS).map(|chunk| self.entry_batch(chunk, true)).collect()
     }
 
     fn group_batch(&self, groups: &[u32]) -> Result<RecordBatch> {
