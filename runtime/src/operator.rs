@@ -68,13 +68,7 @@ pub trait Operator: Send {
     ///
     /// # Errors
     /// Stops the job.
-    fn process_selected(
-        &mut self,
-        input: usize,
-        batch: Batch,
-        rows: &UInt32Array,
-        out: &mut dyn Output,
-    ) -> Result<()> {
+    fn process_selected(&mut self, input: usize, batch: Batch, rows: &UInt32Array, out: &mut dyn Output) -> Result<()> {
         self.process(input, batch.take(rows)?, out)
     }
 

@@ -11,6 +11,7 @@ use tidegate_core::scan::{CompareOp, RowFilter};
 use super::field::Field;
 use super::problem::OnBad;
 use super::value::{Chunk, Datum};
+use crate::text::short::same;
 
 /// What a filter says of a row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -108,7 +109,7 @@ impl Predicate {
         said.clear();
         said.resize(*last as usize + 1, Truth::False);
         self.ask(chunk, fields, rows, said);
-        rows.retain(|row| said[*row as usize] != Truth::False);
+        retain(rows, |row| said[row as usize] != Truth::False);
     }
 
     /// Writes down what it says of some rows.
@@ -119,7 +120,7 @@ impl Predicate {
                 let mut open = rows.to_vec();
                 for part in parts {
                     part.ask(chunk, fields, &open, said);
-                    open.retain(|row| said[*row as usize] == Truth::True);
+                    retain(&mut open, |row| said[row as usize] == Truth::True);
                 }
             }
             Predicate::Or(parts) => any(parts, chunk, fields, rows, said),
@@ -193,10 +194,10 @@ fn any(parts: &[Predicate], chunk: &Chunk<'_>, fields: &[Field], rows: &[u32], s
     let mut failed = Vec::new();
     for part in parts {
         part.ask(chunk, fields, &open, said);
-        open.retain(|row| {
-            let truth = said[*row as usize];
+        retain(&mut open, |row| {
+            let truth = said[row as usize];
             if truth == Truth::Fails {
-                failed.push(*row);
+                failed.push(row);
             }
             truth != Truth::True
         });
@@ -219,10 +220,15 @@ fn truth(result: std::result::Result<bool, super::value::Bad>) -> Truth {
     }
 }
 
-/// Short texts differ in length or in the first byte, mostly.
-#[inline(always)]
-fn same(a: &[u8], b: &[u8]) -> bool {
-    a.len() == b.len() && a.first() == b.first() && a == b
+/// Leaves those of the rows that `keep` says. Which ones is hard to predict: there is no branch.
+fn retain(rows: &mut Vec<u32>, mut keep: impl FnMut(u32) -> bool) {
+    let mut kept = 0;
+    for i in 0..rows.len() {
+        let row = rows[i];
+        rows[kept] = row;
+        kept += usize::from(keep(row));
+    }
+    rows.truncate(kept);
 }
 
 fn holds(op: CompareOp, order: Ordering) -> bool {

@@ -29,12 +29,12 @@ mod value;
 
 use arrow_array::{ArrayRef, BooleanArray, RecordBatch, RecordBatchOptions, UInt32Array};
 use arrow_schema::SchemaRef;
+use tidegate_core::Dialect;
 use tidegate_core::error::{Error, Result};
 use tidegate_core::raw::RawBatch;
 use tidegate_core::scan::{Root, ScanRequest, TimeUnit};
 use tidegate_core::table::Format;
 use tidegate_core::types::Column;
-use tidegate_core::Dialect;
 
 use column::ColumnBuilder;
 use early::Early;

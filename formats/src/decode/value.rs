@@ -221,8 +221,9 @@ impl<'a> PlainTexts<'a> {
     #[inline(always)]
     pub(crate) fn get(&self, row: usize) -> Option<&'a [u8]> {
         let (value, data) = self.reader.place(self.data, row, self.slot);
-        let plain = value.kind == Kind::Text && !self.reader.slow[row];
-        if plain { data.get(value.start as usize..value.end as usize) } else { None }
+        // Of the integers only -0 is printed otherwise than written.
+        let plain = value.kind == Kind::Text || (value.kind == Kind::Int && value.end - value.start != 2);
+        if plain && !self.reader.slow[row] { data.get(value.start as usize..value.end as usize) } else { None }
     }
 }
 

@@ -6,6 +6,7 @@
 //! | [`number`] | integers, `Double.toString`, Java's number parsing |
 //! | [`decimal`] | exact decimals: text, rounding, limits |
 //! | [`buffer`] | what printers append to |
+//! | [`short`] | comparing and copying a few bytes |
 //! | [`calendar`] | days, months and weekdays on plain integers |
 //! | [`zone`] | offsets of a time zone, from a table |
 //! | [`timestamp`] | SQL text of TIMESTAMP, DATE and TIME |
@@ -20,5 +21,6 @@ pub mod cast;
 pub mod decimal;
 pub mod number;
 pub mod pattern;
+pub mod short;
 pub mod timestamp;
 pub mod zone;

@@ -11,6 +11,7 @@ use arrow_schema::DataType as ArrowType;
 use tidegate_core::scan::CompareOp;
 use tidegate_core::{Error, Result, SqlType};
 use tidegate_formats::text::decimal;
+use tidegate_formats::text::short::same;
 
 use super::kernel::{Arg, Call, Kernel};
 use super::value::{Value, scalar_at};
@@ -183,7 +184,7 @@ fn equals_literal(call: &Call<'_>, literal: &[u8], negated: bool) -> Result<Arra
     let (offsets, bytes) = (array.value_offsets(), array.value_data());
     let bits = BooleanBuffer::collect_bool(call.rows, |i| {
         let (from, to) = (offsets[i] as usize, offsets[i + 1] as usize);
-        (to - from == literal.len() && &bytes[from..to] == literal) != negated
+        same(&bytes[from..to], literal) != negated
     });
     Ok(Arc::new(BooleanArray::new(bits, array.nulls().cloned())))
 }

@@ -3,8 +3,8 @@
 
 use tidegate_formats::text::buffer::WideBuffer;
 
-use super::copy::copy_short;
 use super::physical::BytesView;
+use tidegate_formats::text::short;
 
 /// Byte strings by dense index.
 #[derive(Debug, Default)]
@@ -47,7 +47,7 @@ impl Cell {
     }
     fn inline(value: &[u8]) -> Cell {
         let mut data = [0; INLINE];
-        copy_short(&mut data[..value.len()], value);
+        short::copy(&mut data[..value.len()], value);
         Cell { len: value.len() as u32, data }
     }
 }

@@ -16,7 +16,7 @@ use arrow_array::{Array, ArrayRef, BinaryArray};
 use arrow_schema::{DataType, TimeUnit};
 use tidegate_core::{Error, Result};
 
-use super::copy::copy_short;
+use tidegate_formats::text::short;
 
 /// What the bytes are for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -213,13 +213,7 @@ pub(super) fn order_f32(f: f32, form: Form) -> u32 {
     if bits >> 31 == 1 { !bits } else { bits | 1 << 31 }
 }
 
-fn write_column(
-    column: &ArrayRef,
-    form: Form,
-    out: &mut [u8],
-    cursors: &mut [usize],
-    pick: impl Pick,
-) -> Result<()> {
+fn write_column(column: &ArrayRef, form: Form, out: &mut [u8], cursors: &mut [usize], pick: impl Pick) -> Result<()> {
     macro_rules! ints {
         ($t:ty, $u:ty) => {{
             let a = column.as_primitive::<$t>().values();
@@ -297,7 +291,7 @@ fn write_bytes(column: &ArrayRef, form: Form, out: &mut [u8], cursors: &mut [usi
             let end = at + 5 + bytes.len();
             let slot = &mut out[at + 1..end];
             put(slot, (bytes.len() as u32).to_le_bytes());
-            copy_short(&mut slot[4..], bytes);
+            short::copy(&mut slot[4..], bytes);
             *cursor = end;
         }
     }

@@ -6,7 +6,6 @@ pub mod accumulators;
 pub mod byte_table;
 pub mod bytes_column;
 pub mod codec;
-mod copy;
 pub mod decode;
 pub mod distinct;
 pub mod entries;

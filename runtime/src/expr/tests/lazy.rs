@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use arrow_array::cast::AsArray;
 use arrow_array::{Array, Int32Array, StringArray};
 use tidegate_core::SqlType as T;
 use tidegate_core::scan::CompareOp;
@@ -169,6 +170,27 @@ fn fanout_leaves_a_failed_row_out_of_all() {
     assert_eq!(selected(1), Some(vec![1]));
     assert_eq!(selected(2), Some(vec![0, 1, 2, 3]));
     assert_eq!(errors.errors.len(), 1);
+}
+
+#[test]
+fn columns_that_are_kept_whole_have_all_rows_and_failures_leave_the_selection() {
+    let (schema, rows) = numbers();
+    let filters = [eq(col(1, T::Int), int(1)), eq(col(1, T::Int), int(0))];
+    let (fails, plain) = ([parsed(FAIL)], [col(0, T::STRING), col(1, T::Int)]);
+    let outputs: Vec<(Option<&tidegate_plan::Expr>, &[tidegate_plan::Expr])> =
+        vec![(Some(&filters[0]), &plain), (Some(&filters[1]), &plain), (None, &fails)];
+    let mut program = FanoutProgram::compile(&outputs, &schema).unwrap();
+    assert_eq!((0..4).map(|i| program.keep_all_rows(i)).collect::<Vec<_>>(), [true, true, false, false]);
+    let mut errors = RowErrors::default();
+    let results = program.evaluate(&rows, &NOW, &mut errors).unwrap();
+    let failed = |row: u32| errors.errors.iter().any(|e| e.row == row);
+    assert!(!errors.is_empty());
+    for (result, wanted) in results.iter().zip([1, 0]) {
+        assert_eq!(result.columns.iter().map(Array::len).collect::<Vec<_>>(), [rows.num_rows(); 2]);
+        let numbers = rows.column(1).as_primitive::<arrow_array::types::Int32Type>();
+        let want = (0..rows.num_rows() as u32).filter(|r| numbers.value(*r as usize) == wanted && !failed(*r));
+        assert_eq!(result.selected.as_ref().unwrap().values().to_vec(), want.collect::<Vec<_>>());
+    }
 }
 
 #[test]

@@ -15,9 +15,7 @@ pub fn average(argument: &DataType, result: &DataType) -> Result<Box<dyn Accumul
         _ => 0,
     };
     Ok(match kind(argument) {
-        Kind::I64 | Kind::I128 => {
-            Box::new(ExactAverage { result: result.clone(), scale, cells: Vec::new() })
-        }
+        Kind::I64 | Kind::I128 => Box::new(ExactAverage { result: result.clone(), scale, cells: Vec::new() }),
         Kind::F64 => Box::new(FloatAverage { result: result.clone(), cells: Vec::new() }),
         _ => return Err(Error::internal(format!("AVG of {argument}"))),
     })
