@@ -69,6 +69,16 @@ impl Batch {
             local: self.local,
         })
     }
+    /// The selected rows; `None` for all.
+    ///
+    /// # Errors
+    /// Where an index is out of bounds.
+    pub fn selected(self, rows: Option<&UInt32Array>) -> Result<Batch> {
+        match rows {
+            None => Ok(self),
+            Some(rows) => self.take(rows),
+        }
+    }
     /// Rows `offset .. offset + len`, without a copy of the columns.
     #[must_use]
     pub fn slice(&self, offset: usize, len: usize) -> Batch {

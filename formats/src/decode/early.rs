@@ -3,7 +3,8 @@
 
 use super::field::Field;
 use super::filter::Predicate;
-use super::value::Chunk;
+use super::read::Reader;
+use super::value::PlainInts;
 
 /// For each such field and row of a chunk the number, if its digits are the value as they stand.
 #[derive(Debug, Default)]
@@ -34,10 +35,10 @@ impl Early {
     }
 
     /// Reads them for the first `rows` rows of a chunk.
-    pub(crate) fn read(&mut self, chunk: &Chunk<'_>, fields: &[Field], rows: usize) {
+    pub(crate) fn read(&mut self, fields: &[Field], readers: &[Reader], data: &[u8], rows: usize) {
         for (index, values) in self.fields.iter().zip(&mut self.values) {
             values.clear();
-            if let Some(plain) = chunk.plain_ints(&fields[*index]) {
+            if let Some(plain) = PlainInts::of(&fields[*index], readers, data, &[]) {
                 values.extend((0..rows).map(|row| plain.get(row)));
             }
         }

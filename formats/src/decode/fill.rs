@@ -107,8 +107,7 @@ fn direct(field: &Field) -> Option<(usize, usize, bool)> {
 #[inline(always)]
 fn append_direct(data: &[u8], reader: &Reader, row: usize, slot: usize, numbers: bool, builder: &mut Varying) -> bool {
     let slot = reader.slots[row * reader.width + slot];
-    // Of the integers only -0 is printed otherwise than written.
-    let plain = slot.kind == Kind::Text || (slot.kind == Kind::Int && (numbers || slot.end - slot.start != 2));
+    let plain = slot.is_as_written() || (numbers && slot.kind == Kind::Int);
     if !plain || slot.arena || reader.slow[row] {
         return false;
     }

@@ -133,27 +133,35 @@ impl Condition {
     fn ask(&self, chunk: &Chunk<'_>, fields: &[Field], rows: &[u32], said: &mut [Truth]) {
         match self {
             Condition::Text { field, op: CompareOp::Eq, value } => {
-                let field = &fields[*field];
-                let plain = chunk.plain_texts(field);
-                for &row in rows {
-                    said[row as usize] = match plain.as_ref().and_then(|p| p.get(row as usize)) {
-                        Some(text) if same(text, value) => Truth::True,
-                        Some(_) => Truth::False,
-                        None => self.one(chunk, fields, row as usize),
-                    };
-                }
+                let plain = chunk.plain_texts(&fields[*field]);
+                let plainly = |row| plain.as_ref().and_then(|p| p.get(row)).map(|text| same(text, value));
+                self.ask_plainly(chunk, fields, rows, said, plainly);
             }
             Condition::Int { field, op, value } => {
                 let plain = chunk.plain_ints(&fields[*field]);
-                for &row in rows {
-                    said[row as usize] = match plain.and_then(|p| p.get(row as usize)) {
-                        Some(n) if holds(*op, n.cmp(value)) => Truth::True,
-                        Some(_) => Truth::False,
-                        None => self.one(chunk, fields, row as usize),
-                    };
-                }
+                let plainly = |row| plain.and_then(|p| p.get(row)).map(|n| holds(*op, n.cmp(value)));
+                self.ask_plainly(chunk, fields, rows, said, plainly);
             }
             _ => rows.iter().for_each(|row| said[*row as usize] = self.one(chunk, fields, *row as usize)),
+        }
+    }
+
+    /// Asks `plainly`, and where that knows nothing the slow way.
+    #[inline(always)]
+    fn ask_plainly(
+        &self,
+        chunk: &Chunk<'_>,
+        fields: &[Field],
+        rows: &[u32],
+        said: &mut [Truth],
+        plainly: impl Fn(usize) -> Option<bool>,
+    ) {
+        for &row in rows {
+            said[row as usize] = match plainly(row as usize) {
+                Some(true) => Truth::True,
+                Some(false) => Truth::False,
+                None => self.one(chunk, fields, row as usize),
+            };
         }
     }
 

@@ -192,8 +192,8 @@ impl Decoder {
                 out.rows.push((i - from) as u32);
             }
         }
-        self.read_early(raw, from, to - from);
-        let view = self.view(raw, from, &self.early);
+        self.early.read(&self.fields, &self.readers, &raw.data, to - from);
+        let view = self.view(raw, from);
         if let (Some(times), Some((field, unit))) = (&mut out.times, self.time) {
             times.resize(to, i64::MIN);
             view.times(&self.fields[field], unit, &out.rows, &mut times[from..]);
@@ -217,14 +217,8 @@ impl Decoder {
         }
     }
 
-    fn read_early(&mut self, raw: &RawBatch, first: usize, rows: usize) {
-        let mut early = std::mem::take(&mut self.early);
-        early.read(&self.view(raw, first, &Early::default()), &self.fields, rows);
-        self.early = early;
-    }
-
-    fn view<'a>(&'a self, raw: &'a RawBatch, first: usize, early: &'a Early) -> Chunk<'a> {
-        Chunk { raw, readers: &self.readers, early, first, zone: &self.zone }
+    fn view<'a>(&'a self, raw: &'a RawBatch, first: usize) -> Chunk<'a> {
+        Chunk { raw, readers: &self.readers, early: &self.early, first, zone: &self.zone }
     }
 
     /// Reads one message into the slots of `row`.

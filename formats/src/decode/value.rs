@@ -101,13 +101,7 @@ impl<'a> Chunk<'a> {
     /// An integer field whose digits mostly are the value as they stand.
     #[inline]
     pub(crate) fn plain_ints(&self, field: &'a Field) -> Option<PlainInts<'a>> {
-        match &field.source {
-            Source::Slot { reader, slot, how: How::Chain(_) | How::Typed(_) } if field.plain_digits => {
-                let (reader, known) = (&self.readers[*reader], self.early.of(field));
-                Some(PlainInts { reader, data: &self.raw.data, slot: *slot, field, known })
-            }
-            _ => None,
-        }
+        PlainInts::of(field, self.readers, &self.raw.data, self.early.of(field))
     }
 
     /// An integer field.
@@ -221,9 +215,11 @@ impl<'a> PlainTexts<'a> {
     #[inline(always)]
     pub(crate) fn get(&self, row: usize) -> Option<&'a [u8]> {
         let (value, data) = self.reader.place(self.data, row, self.slot);
-        // Of the integers only -0 is printed otherwise than written.
-        let plain = value.kind == Kind::Text || (value.kind == Kind::Int && value.end - value.start != 2);
-        if plain && !self.reader.slow[row] { data.get(value.start as usize..value.end as usize) } else { None }
+        if value.is_as_written() && !self.reader.slow[row] {
+            data.get(value.start as usize..value.end as usize)
+        } else {
+            None
+        }
     }
 }
 
@@ -238,7 +234,23 @@ pub(crate) struct PlainInts<'a> {
     known: &'a [Option<i64>],
 }
 
-impl PlainInts<'_> {
+impl<'a> PlainInts<'a> {
+    /// Those of a field; `known` is what has been read of it already, if anything.
+    #[inline]
+    pub(crate) fn of(
+        field: &'a Field,
+        readers: &'a [Reader],
+        data: &'a [u8],
+        known: &'a [Option<i64>],
+    ) -> Option<PlainInts<'a>> {
+        match &field.source {
+            Source::Slot { reader, slot, how: How::Chain(_) | How::Typed(_) } if field.plain_digits => {
+                Some(PlainInts { reader: &readers[*reader], data, slot: *slot, field, known })
+            }
+            _ => None,
+        }
+    }
+
     /// The number of a row; `None` leaves it to [`Chunk::any_int`].
     #[inline(always)]
     pub(crate) fn get(self, row: usize) -> Option<i64> {

@@ -29,6 +29,12 @@ impl Slot {
     /// A NULL.
     pub const NULL: Slot = Slot { start: 0, end: 0, kind: Kind::Null, arena: false };
 
+    /// Whether its bytes surely are its text: of the integers only -0 is printed otherwise than written.
+    #[inline(always)]
+    pub(crate) fn is_as_written(self) -> bool {
+        self.kind == Kind::Text || (self.kind == Kind::Int && self.end - self.start != 2)
+    }
+
     /// A value; `offset`: where the text it was found in begins.
     #[inline(always)]
     pub(crate) fn of(token: Token, offset: usize, arena: bool) -> Slot {

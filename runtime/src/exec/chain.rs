@@ -237,25 +237,20 @@ fn count((batch, selected): &Rows<'_>) -> u64 {
     selected.map_or(batch.len(), Array::len) as u64
 }
 
-fn taken((batch, selected): Rows<'_>) -> Result<Batch> {
-    match selected {
-        None => Ok(batch),
-        Some(rows) => batch.take(rows),
-    }
-}
-
 fn process(rest: &mut [Element], base: usize, to: Consumer, rows: Rows<'_>, shared: &mut Shared) -> Result<()> {
+    let count = count(&rows);
+    let (batch, selected) = rows;
     let (index, input) = match to {
-        Consumer::Exchange(i) => return shared.exchanges[i].rows(taken(rows)?),
+        Consumer::Exchange(i) => return shared.exchanges[i].rows(batch.selected(selected)?),
         Consumer::Collect => {
-            shared.collected.push(taken(rows)?.change);
+            shared.collected.push(batch.selected(selected)?.change);
             return Ok(());
         }
         Consumer::Element { index, input } => (index, input),
     };
     let (element, tail) = split(rest, index.wrapping_sub(base))?;
-    if rows.0.local.is_none() {
-        OperatorMetrics::add(&element.metrics.rows_in, count(&rows));
+    if batch.local.is_none() {
+        OperatorMetrics::add(&element.metrics.rows_in, count);
     }
     let mut out = Router {
         rest: tail,
@@ -265,14 +260,14 @@ fn process(rest: &mut [Element], base: usize, to: Consumer, rows: Rows<'_>, shar
         place: &element.place,
         shared,
     };
-    let result = match (&mut element.work, rows) {
-        (Work::Operator(op), (batch, Some(selected))) => op.process_selected(input, batch, selected, &mut out),
-        (Work::Operator(op), (batch, None)) => op.process(input, batch, &mut out),
-        (Work::Pass, rows) => taken(rows).and_then(|batch| out.emit(batch)),
-        (Work::Sink(sink), rows) => taken(rows).and_then(|batch| sink.process(input, batch, &mut out)),
-        (Work::Fanout(fanout), rows) => {
-            taken(rows).and_then(|batch| fanout.process(&batch, &element.consumers, &mut out))
-        }
+    let result = match (&mut element.work, selected) {
+        (Work::Operator(op), Some(rows)) => op.process_selected(input, batch, rows, &mut out),
+        (work, selected) => batch.selected(selected).and_then(|batch| match work {
+            Work::Pass => out.emit(batch),
+            Work::Operator(op) => op.process(input, batch, &mut out),
+            Work::Sink(sink) => sink.process(input, batch, &mut out),
+            Work::Fanout(fanout) => fanout.process(&batch, &element.consumers, &mut out),
+        }),
     };
     result.map_err(|e| located(e, &element.place, shared))
 }

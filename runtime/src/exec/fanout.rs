@@ -22,8 +22,6 @@ pub struct Fanout {
 
 struct Branch {
     shape: Shape,
-    /// All rows are handed on, with the selection.
-    whole: bool,
     metrics: Arc<OperatorMetrics>,
     place: String,
 }
@@ -40,7 +38,7 @@ impl Fanout {
         for (node, metrics, place) in nodes {
             let Op::Calc { filter, exprs } = &node.op else { return Err(Error::internal("only Calcs are fused")) };
             calcs.push((filter.as_ref(), exprs.as_slice()));
-            branches.push(Branch { shape: Shape::new(node), whole: false, metrics, place });
+            branches.push(Branch { shape: Shape::new(node), metrics, place });
             input = node.inputs.first().copied();
         }
         let input = input.ok_or_else(|| Error::internal("a Calc without input"))?;
@@ -51,9 +49,7 @@ impl Fanout {
     /// Lets a branch, whose rows go to operators that take selected ones, hand on all rows with the
     /// selection, if what it computes allows that.
     pub fn select_only(&mut self, branch: usize) {
-        if let Some(at) = self.branches.get_mut(branch) {
-            at.whole = self.program.keep_all_rows(branch);
-        }
+        self.program.keep_all_rows(branch);
     }
 
     /// Evaluates all Calcs and hands each one's rows to its consumers, in order.
@@ -72,9 +68,9 @@ impl Fanout {
             OperatorMetrics::add(&branch.metrics.rows_in, batch.len() as u64);
             let mut out = out.branch(consumers, &branch.metrics, &branch.place);
             match result {
-                CalcResult { selected: Some(rows), columns } if branch.whole => {
-                    let all = branch.shape.rows(batch, CalcResult { selected: None, columns })?;
-                    out.emit_selected(all, &rows)?;
+                CalcResult { selected: Some(rows), columns, whole: true } => {
+                    let all = CalcResult { selected: None, columns, whole: true };
+                    out.emit_selected(branch.shape.rows(batch, all)?, &rows)?;
                 }
                 result => out.emit(branch.shape.rows(batch, result)?)?,
             }

@@ -60,8 +60,10 @@ pub struct CalcProgram {
 pub struct CalcResult {
     /// The input's rows that passed and did not fail, in order; `None` for all.
     pub selected: Option<UInt32Array>,
-    /// The output columns, one value a selected row; after [`FanoutProgram::keep_all_rows`] one value a row.
+    /// The output columns, one value a selected row.
     pub columns: Vec<ArrayRef>,
+    /// The columns have a value for each row of the input instead ([`FanoutProgram::keep_all_rows`]).
+    pub whole: bool,
 }
 
 impl CalcProgram {
@@ -149,8 +151,8 @@ impl FanoutProgram {
         let mut own = RowErrors::default();
         finish(run.errors.into_inner(), &mut own);
         if !own.errors.is_empty() {
-            for (output, result) in self.outputs.iter().zip(&mut results) {
-                leave_out(result, output.whole, &own, rows.num_rows())?;
+            for result in &mut results {
+                leave_out(result, &own, rows.num_rows())?;
             }
         }
         errors.errors.append(&mut own.errors);
@@ -174,7 +176,7 @@ fn project(root: &Frame<'_>, output: &Output, selected: Option<UInt32Array>) -> 
         Some(rows) if !output.whole => outputs(&root.select(rows.clone()), &output.columns)?,
         _ => outputs(root, &output.columns)?,
     };
-    Ok(CalcResult { selected, columns })
+    Ok(CalcResult { selected, columns, whole: output.whole })
 }
 
 fn outputs(frame: &Frame<'_>, ids: &[Id]) -> Result<Vec<ArrayRef>> {
@@ -186,13 +188,13 @@ fn outputs(frame: &Frame<'_>, ids: &[Id]) -> Result<Vec<ArrayRef>> {
         .collect()
 }
 
-/// Removes failed rows from a result; `whole`: its columns keep all rows.
-fn leave_out(result: &mut CalcResult, whole: bool, errors: &RowErrors, rows: usize) -> Result<()> {
+/// Removes failed rows from a result.
+fn leave_out(result: &mut CalcResult, errors: &RowErrors, rows: usize) -> Result<()> {
     let failed = |row: u32| errors.errors.binary_search_by_key(&row, |e| e.row).is_ok();
     let selected = result.selected.take().unwrap_or_else(|| UInt32Array::from_iter_values(0..rows as u32));
     let kept: UInt32Array =
         selected.values().iter().enumerate().filter(|(_, row)| !failed(**row)).map(|(i, _)| i as u32).collect();
-    if !whole {
+    if !result.whole {
         for column in &mut result.columns {
             *column = super::frame::take(column, &kept)?;
         }

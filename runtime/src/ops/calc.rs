@@ -30,12 +30,12 @@ impl Shape {
     pub fn new(node: &Node) -> Self {
         Shape { schema: arrow_schema(&node.columns), has_time: node.time_column.is_some() }
     }
-    /// The rows of a result, with the kinds, marks and origin of the rows they come from.
+    /// The rows of a result whose columns have the selected rows, with the kinds, marks and origin of the rows they come from.
     ///
     /// # Errors
     /// Where the columns are not those of the node.
     pub fn rows(&self, input: &Batch, result: CalcResult) -> Result<Batch> {
-        let CalcResult { selected, columns } = result;
+        let CalcResult { selected, columns, .. } = result;
         let n = selected.as_ref().map_or(input.len(), arrow_array::Array::len);
         let rows = record_batch(&self.schema, columns, n)?;
         let marks = if self.has_time { input.marks.clone() } else { None };

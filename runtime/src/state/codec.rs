@@ -15,7 +15,6 @@ use arrow_array::types::{
 use arrow_array::{Array, ArrayRef, BinaryArray};
 use arrow_schema::{DataType, TimeUnit};
 use tidegate_core::{Error, Result};
-
 use tidegate_formats::text::short;
 
 /// What the bytes are for.

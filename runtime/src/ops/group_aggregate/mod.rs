@@ -262,12 +262,9 @@ impl GroupAggregate {
             });
             let ids: Vec<u32> = (0..part.ids.len()).filter(keep).map(|i| part.ids[i]).collect();
             let rows: Vec<u32> = (0..part.ids.len()).filter(keep).map(|i| (part.offset + i) as u32).collect();
-            self.groups.update(&ids, Some(&rows), part.columns, part.retract)?;
-            self.groups.touch_all(&ids, now);
-            return Ok(());
+            return self.groups.update(&ids, Some(&rows), part.columns, part.retract, now);
         }
-        self.groups.update(part.ids, selected.as_deref(), part.columns, part.retract)?;
-        self.groups.touch_all(part.ids, now);
+        self.groups.update(part.ids, selected.as_deref(), part.columns, part.retract, now)?;
         count_overflows(&mut self.groups, &self.ctx.metrics);
         Ok(())
     }

@@ -53,7 +53,7 @@ impl WindowAggregate {
         aggregates: &[AggregateCall],
         ctx: OperatorContext,
     ) -> Result<Self> {
-        let windows = Tables::new(node, plan, keys, aggregates, true)?;
+        let windows = Tables::new(node, plan, keys, aggregates)?;
         Ok(WindowAggregate {
             intake: Intake::new(window, ctx.clone())?,
             keys: keys.to_vec(),
@@ -70,25 +70,33 @@ impl WindowAggregate {
     /// Takes rows into their windows.
     fn add(&mut self, batch: &Batch, out: &mut dyn Output) -> Result<()> {
         let panes = self.intake.panes(batch, None, out)?;
-        let retract = retractions(&batch.change);
+        let (retract, keys) = (retractions(&batch.change), project(batch.change.rows.columns(), &self.keys));
         for (pane, rows) in panes {
             for rows in rows.chunks(BLOCK) {
-                self.add_block(pane, batch, rows, retract.as_deref())?;
+                self.add_block(pane, batch, rows, retract.as_deref(), &keys)?;
             }
         }
         Ok(())
     }
 
     /// Takes rows of one pane.
-    fn add_block(&mut self, pane: i64, batch: &Batch, rows: &[u32], retract: Option<&[bool]>) -> Result<()> {
-        let (keys, metrics) = (project(batch.change.rows.columns(), &self.keys), &self.ctx.metrics);
-        self.scratch.encode_selected(&keys, rows, Form::Key)?;
+    fn add_block(
+        &mut self,
+        pane: i64,
+        batch: &Batch,
+        rows: &[u32],
+        retract: Option<&[bool]>,
+        keys: &[ArrayRef],
+    ) -> Result<()> {
+        let metrics = &self.ctx.metrics;
+        self.scratch.encode_selected(keys, rows, Form::Key)?;
         for window in self.intake.assigner.windows(pane) {
             match self.intake.in_time(window, rows, batch) {
                 Cow::Borrowed(rows) => self.windows.add(window, batch, rows, retract, &self.scratch, metrics)?,
+                Cow::Owned(none) if none.is_empty() => {}
                 Cow::Owned(some) => {
                     let mut own = EncodedRows::default();
-                    own.encode_selected(&keys, &some, Form::Key)?;
+                    own.encode_selected(keys, &some, Form::Key)?;
                     self.windows.add(window, batch, &some, retract, &own, metrics)?;
                 }
             }

@@ -35,7 +35,8 @@ impl Intake {
         self.time.is_some()
     }
 
-    /// The selected rows (`None`: all) by pane, in order; late ones left out and counted, those without a time reported.
+    /// The selected rows (`None`: all) by pane, in order; late ones left out and counted, those without a
+    /// time reported.
     ///
     /// # Errors
     /// Where the policy for rows without a time is to stop.

@@ -53,7 +53,7 @@ impl LocalWindowAggregate {
         aggregates: &[AggregateCall],
         ctx: OperatorContext,
     ) -> Result<Option<Self>> {
-        let held = Tables::new(node, plan, keys, aggregates, false)?;
+        let held = Tables::new(node, plan, keys, aggregates)?.untracked();
         let groups = held.empty()?;
         let append = node.inputs.iter().all(|input| plan.nodes[*input].changes.is_append());
         let Some(time) = window.time.filter(|_| append && groups.merge_exactly()) else { return Ok(None) };
@@ -68,6 +68,18 @@ impl LocalWindowAggregate {
             scratch: EncodedRows::default(),
             ctx,
         }))
+    }
+
+    fn rows(&mut self, batch: Batch, selected: Option<&UInt32Array>, out: &mut dyn Output) -> Result<()> {
+        let count = selected.map_or(batch.len(), Array::len);
+        if count == 0 {
+            return Ok(());
+        }
+        if self.trial.passes(count) {
+            return self.pass(batch.selected(selected)?, out);
+        }
+        self.aggregate(&batch, selected.map(|rows| &**rows.values()), out)?;
+        if self.held.groups() > self.limit { self.send_all(out) } else { Ok(()) }
     }
 
     /// Rows as they came, but for those without a time: only here it is known where they came from.
@@ -106,10 +118,6 @@ impl LocalWindowAggregate {
             self.held.give_back(groups);
         }
         ready.emit(out)
-    }
-
-    fn keep_limit(&mut self, out: &mut dyn Output) -> Result<()> {
-        if self.held.groups() > self.limit { self.send_all(out) } else { Ok(()) }
     }
 
     fn send_all(&mut self, out: &mut dyn Output) -> Result<()> {
@@ -151,22 +159,11 @@ impl Ready<'_> {
 
 impl Operator for LocalWindowAggregate {
     fn process(&mut self, _: usize, batch: Batch, out: &mut dyn Output) -> Result<()> {
-        if batch.is_empty() {
-            return Ok(());
-        }
-        if self.trial.passes(batch.len()) {
-            return self.pass(batch, out);
-        }
-        self.aggregate(&batch, None, out)?;
-        self.keep_limit(out)
+        self.rows(batch, None, out)
     }
 
     fn process_selected(&mut self, _: usize, batch: Batch, rows: &UInt32Array, out: &mut dyn Output) -> Result<()> {
-        if self.trial.passes(rows.len()) {
-            return self.pass(batch.take(rows)?, out);
-        }
-        self.aggregate(&batch, Some(rows.values()), out)?;
-        self.keep_limit(out)
+        self.rows(batch, Some(rows), out)
     }
 
     fn takes_selected(&self) -> bool {

@@ -121,8 +121,7 @@ impl SessionAggregate {
             let mut keep = known.iter();
             rows.retain(|_| *keep.next().unwrap_or(&true));
         }
-        self.groups.update(&groups, Some(&rows), columns, retract)?;
-        self.groups.touch_all(&groups, 0);
+        self.groups.update(&groups, Some(&rows), columns, retract, 0)?;
         count_overflows(&mut self.groups, &self.ctx.metrics);
         Ok(())
     }

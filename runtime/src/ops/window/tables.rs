@@ -2,7 +2,6 @@
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
-use std::collections::btree_map::Entry;
 
 use arrow_array::{ArrayRef, Int64Array};
 use arrow_schema::DataType;
@@ -22,8 +21,8 @@ pub(super) struct Tables {
     input_types: Vec<DataType>,
     aggregates: Vec<AggregateCall>,
     retract: bool,
-    /// Whether groups are persisted, so that has to be known which of them changed.
-    persisted: bool,
+    /// See [`Groups::untracked`].
+    tracked: bool,
     windows: BTreeMap<Bounds, Groups>,
     /// Empty tables: the next windows have about as many groups, and find the room made.
     spare: Vec<Groups>,
@@ -39,17 +38,11 @@ const SPARE_GROUPS: usize = 32_768;
 pub(super) const BLOCK: usize = 512;
 
 impl Tables {
-    /// Of an aggregate. `persisted`: snapshots will be taken.
+    /// Of an aggregate.
     ///
     /// # Errors
     /// Where the plan does not fit together.
-    pub fn new(
-        node: &Node,
-        plan: &Plan,
-        keys: &[usize],
-        aggregates: &[AggregateCall],
-        persisted: bool,
-    ) -> Result<Self> {
+    pub fn new(node: &Node, plan: &Plan, keys: &[usize], aggregates: &[AggregateCall]) -> Result<Self> {
         let input = &plan.nodes[*node.inputs.first().ok_or_else(|| Error::internal("an aggregate without input"))?];
         let input_types: Vec<DataType> = input.columns.iter().map(|c| c.data_type.ty.to_arrow()).collect();
         Ok(Tables {
@@ -57,10 +50,14 @@ impl Tables {
             input_types,
             aggregates: aggregates.to_vec(),
             retract: input.changes.update_before || input.changes.delete,
-            persisted,
+            tracked: true,
             windows: BTreeMap::new(),
             spare: Vec::new(),
         })
+    }
+    /// The same where no snapshot is ever taken.
+    pub fn untracked(self) -> Self {
+        Tables { tracked: false, ..self }
     }
     /// Whether rows can be taken back.
     pub fn retract(&self) -> bool {
@@ -71,7 +68,8 @@ impl Tables {
     /// # Errors
     /// Where an aggregate does not work on its arguments.
     pub fn empty(&self) -> Result<Groups> {
-        Groups::new(&self.key_types, &self.aggregates, &self.input_types, self.retract)
+        let groups = Groups::new(&self.key_types, &self.aggregates, &self.input_types, self.retract)?;
+        Ok(if self.tracked { groups } else { groups.untracked() })
     }
     /// Number of groups.
     pub fn groups(&self) -> usize {
@@ -86,13 +84,11 @@ impl Tables {
     /// # Errors
     /// Where an aggregate does not work on its arguments.
     pub fn of(&mut self, window: Bounds) -> Result<&mut Groups> {
-        Ok(match self.windows.entry(window) {
-            Entry::Occupied(e) => e.into_mut(),
-            Entry::Vacant(e) => e.insert(match self.spare.pop() {
-                Some(groups) => groups,
-                None => Groups::new(&self.key_types, &self.aggregates, &self.input_types, self.retract)?,
-            }),
-        })
+        if !self.windows.contains_key(&window) {
+            let groups = self.spare.pop().map_or_else(|| self.empty(), Ok)?;
+            self.windows.insert(window, groups);
+        }
+        self.windows.get_mut(&window).ok_or_else(|| Error::internal("a window without a table"))
     }
     /// Takes back a table whose groups are no longer needed.
     pub fn give_back(&mut self, mut groups: Groups) {
@@ -124,7 +120,6 @@ impl Tables {
         keys: &EncodedRows,
         metrics: &OperatorMetrics,
     ) -> Result<()> {
-        let persisted = self.persisted;
         let groups = self.of(window)?;
         let mut ids = Vec::with_capacity(rows.len());
         groups.intern_encoded(keys, None, &mut ids, &mut Vec::new());
@@ -135,10 +130,7 @@ impl Tables {
             rows = rows.iter().zip(&known).filter(|(_, k)| **k).map(|(r, _)| *r).collect();
             ids = ids.into_iter().zip(&known).filter(|(_, k)| **k).map(|(g, _)| g).collect();
         }
-        groups.update(&ids, Some(&rows), batch.change.rows.columns(), retract)?;
-        if persisted {
-            groups.touch_all(&ids, 0);
-        }
+        groups.update(&ids, Some(&rows), batch.change.rows.columns(), retract, 0)?;
         count_overflows(groups, metrics);
         Ok(())
     }

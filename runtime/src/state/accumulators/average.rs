@@ -6,6 +6,7 @@ use arrow_array::ArrayRef;
 use arrow_schema::DataType;
 use tidegate_core::{Error, Result};
 
+use super::cells::{Cell, Cells};
 use super::{Accumulator, Rows};
 use crate::state::physical::{self, Kind, View, kind, view};
 
@@ -15,23 +16,16 @@ pub fn average(argument: &DataType, result: &DataType) -> Result<Box<dyn Accumul
         _ => 0,
     };
     Ok(match kind(argument) {
-        Kind::I64 | Kind::I128 => Box::new(ExactAverage { result: result.clone(), scale, cells: Vec::new() }),
-        Kind::F64 => Box::new(FloatAverage { result: result.clone(), cells: Vec::new() }),
+        Kind::I64 | Kind::I128 => Box::new(ExactAverage { result: result.clone(), scale, cells: Cells::default() }),
+        Kind::F64 => Box::new(FloatAverage { result: result.clone(), cells: Cells::default() }),
         _ => return Err(Error::internal(format!("AVG of {argument}"))),
     })
-}
-
-/// What a group has come to; side by side, because both are needed for every row.
-#[derive(Debug, Clone, Copy, Default)]
-struct Cell<N> {
-    sum: N,
-    count: i64,
 }
 
 struct ExactAverage {
     result: DataType,
     scale: i32,
-    cells: Vec<Cell<i128>>,
+    cells: Cells<i128>,
 }
 
 /// `sum / count` with `digits` more digits, rounded half up; `None` beyond 128 bits.
@@ -48,17 +42,15 @@ fn divide(sum: i128, count: i64, digits: u32) -> Option<i128> {
 
 impl Accumulator for ExactAverage {
     fn grow(&mut self, n: usize) {
-        if n > self.cells.len() {
-            self.cells.resize(n, Cell::default());
-        }
+        self.cells.grow(n);
     }
     fn reset(&mut self, group: u32) {
-        self.cells[group as usize] = Cell::default();
+        self.cells.take(group);
     }
     fn update(&mut self, rows: &Rows<'_>) -> Result<()> {
         let cells = &mut self.cells;
         let mut add = |group: u32, value: i128, retract: bool| {
-            let cell = &mut cells[group as usize];
+            let cell = cells.at(group);
             cell.count += if retract { -1 } else { 1 };
             cell.sum = if retract { cell.sum.wrapping_sub(value) } else { cell.sum.wrapping_add(value) };
         };
@@ -70,8 +62,8 @@ impl Accumulator for ExactAverage {
         Ok(())
     }
     fn merge(&mut self, into: u32, from: u32) -> Result<()> {
-        let Cell { sum, count } = std::mem::take(&mut self.cells[from as usize]);
-        let cell = &mut self.cells[into as usize];
+        let Cell { sum, count } = self.cells.take(from);
+        let cell = self.cells.at(into);
         cell.sum = cell.sum.wrapping_add(sum);
         cell.count += count;
         Ok(())
@@ -80,7 +72,7 @@ impl Accumulator for ExactAverage {
         true
     }
     fn results(&self, groups: &[u32]) -> Result<ArrayRef> {
-        let pairs = || groups.iter().map(|g| self.cells[*g as usize]).map(|cell| (cell.sum, cell.count));
+        let pairs = || self.cells.of(groups).map(|cell| (cell.sum, cell.count));
         let mut valid: Vec<bool> = pairs().map(|(_, n)| n != 0).collect();
         match (&self.result, kind(&self.result)) {
             (ty, Kind::F64) => {
@@ -111,36 +103,31 @@ impl Accumulator for ExactAverage {
         vec![DataType::Decimal128(38, 0), DataType::Int64]
     }
     fn save(&self, groups: &[u32]) -> Result<Vec<ArrayRef>> {
-        let cells = || groups.iter().map(|g| self.cells[*g as usize]);
         Ok(vec![
-            physical::from_i128(cells().map(|cell| cell.sum).collect(), None, &DataType::Decimal128(38, 0))?,
-            physical::from_i64(cells().map(|cell| cell.count).collect(), None, &DataType::Int64)?,
+            physical::from_i128(self.cells.sums(groups), None, &DataType::Decimal128(38, 0))?,
+            physical::from_i64(self.cells.counts(groups), None, &DataType::Int64)?,
         ])
     }
     fn load(&mut self, groups: &[u32], columns: &[ArrayRef]) -> Result<()> {
         let (View::I128(sums), View::I64(counts)) = (view(&columns[0])?, view(&columns[1])?) else {
             return Err(Error::internal("stored AVG of another type"));
         };
-        for (i, group) in groups.iter().enumerate() {
-            self.cells[*group as usize] = Cell { sum: sums[i], count: counts[i] };
-        }
+        self.cells.load(groups, sums, &counts);
         Ok(())
     }
 }
 
 struct FloatAverage {
     result: DataType,
-    cells: Vec<Cell<f64>>,
+    cells: Cells<f64>,
 }
 
 impl Accumulator for FloatAverage {
     fn grow(&mut self, n: usize) {
-        if n > self.cells.len() {
-            self.cells.resize(n, Cell::default());
-        }
+        self.cells.grow(n);
     }
     fn reset(&mut self, group: u32) {
-        self.cells[group as usize] = Cell::default();
+        self.cells.take(group);
     }
     fn update(&mut self, rows: &Rows<'_>) -> Result<()> {
         let View::F64(values) = view(&rows.args[0])? else {
@@ -148,7 +135,7 @@ impl Accumulator for FloatAverage {
         };
         let cells = &mut self.cells;
         rows.each_value(|group, row, retract| {
-            let cell = &mut cells[group as usize];
+            let cell = cells.at(group);
             cell.count += if retract { -1 } else { 1 };
             cell.sum = if cell.count == 0 {
                 0.0
@@ -161,16 +148,15 @@ impl Accumulator for FloatAverage {
         Ok(())
     }
     fn merge(&mut self, into: u32, from: u32) -> Result<()> {
-        let Cell { sum, count } = std::mem::take(&mut self.cells[from as usize]);
-        let cell = &mut self.cells[into as usize];
+        let Cell { sum, count } = self.cells.take(from);
+        let cell = self.cells.at(into);
         cell.sum += sum;
         cell.count += count;
         Ok(())
     }
     fn results(&self, groups: &[u32]) -> Result<ArrayRef> {
-        let cells = || groups.iter().map(|g| self.cells[*g as usize]);
-        let valid: Vec<bool> = cells().map(|cell| cell.count != 0).collect();
-        let values: Vec<f64> = cells().map(|cell| cell.sum / cell.count.max(1) as f64).collect();
+        let valid: Vec<bool> = self.cells.of(groups).map(|cell| cell.count != 0).collect();
+        let values: Vec<f64> = self.cells.of(groups).map(|cell| cell.sum / cell.count.max(1) as f64).collect();
         let nulls = physical::nulls(&valid);
         if kind(&self.result) == Kind::F64 {
             physical::from_f64(values, nulls, &self.result)
@@ -182,19 +168,16 @@ impl Accumulator for FloatAverage {
         vec![DataType::Float64, DataType::Int64]
     }
     fn save(&self, groups: &[u32]) -> Result<Vec<ArrayRef>> {
-        let cells = || groups.iter().map(|g| self.cells[*g as usize]);
         Ok(vec![
-            physical::from_f64(cells().map(|cell| cell.sum).collect(), None, &DataType::Float64)?,
-            physical::from_i64(cells().map(|cell| cell.count).collect(), None, &DataType::Int64)?,
+            physical::from_f64(self.cells.sums(groups), None, &DataType::Float64)?,
+            physical::from_i64(self.cells.counts(groups), None, &DataType::Int64)?,
         ])
     }
     fn load(&mut self, groups: &[u32], columns: &[ArrayRef]) -> Result<()> {
         let (View::F64(sums), View::I64(counts)) = (view(&columns[0])?, view(&columns[1])?) else {
             return Err(Error::internal("stored AVG of another type"));
         };
-        for (i, group) in groups.iter().enumerate() {
-            self.cells[*group as usize] = Cell { sum: sums[i], count: counts[i] };
-        }
+        self.cells.load(groups, &sums, &counts);
         Ok(())
     }
 }

@@ -2,6 +2,7 @@
 
 mod aggregates;
 mod average;
+mod cells;
 mod count;
 mod first_last;
 mod list;

@@ -8,6 +8,7 @@ use arrow_array::ArrayRef;
 use arrow_schema::DataType;
 use tidegate_core::{Error, Result};
 
+use super::cells::{Cell, Cells};
 use super::{Accumulator, Rows};
 use crate::state::physical::{self, Kind, View, kind, view};
 
@@ -110,21 +111,13 @@ struct Sum<N> {
     result: DataType,
     range: Range,
     zero: bool,
-    cells: Vec<Cell<N>>,
+    cells: Cells<N>,
     overflows: Option<(u64, u32)>,
-}
-
-/// What a group has come to; side by side, because both are needed for every row.
-#[derive(Debug, Clone, Copy, Default)]
-struct Cell<N> {
-    sum: N,
-    /// Number of values in the sum: none left means NULL.
-    count: i64,
 }
 
 impl<N: Number> Sum<N> {
     fn new(result: DataType, zero: bool) -> Self {
-        Sum { range: range(&result), result, zero, cells: Vec::new(), overflows: None }
+        Sum { range: range(&result), result, zero, cells: Cells::default(), overflows: None }
     }
 }
 
@@ -136,19 +129,17 @@ fn overflowed(overflows: &mut Option<(u64, u32)>, group: u32) {
 
 impl<N: Number> Accumulator for Sum<N> {
     fn grow(&mut self, n: usize) {
-        if n > self.cells.len() {
-            self.cells.resize(n, Cell::default());
-        }
+        self.cells.grow(n);
     }
     fn reset(&mut self, group: u32) {
-        self.cells[group as usize] = Cell::default();
+        self.cells.take(group);
     }
     fn update(&mut self, rows: &Rows<'_>) -> Result<()> {
         let view = view(&rows.args[0])?;
         let values = N::slice(&view).ok_or_else(|| Error::internal("SUM got another type than it was made for"))?;
         let Sum { range, cells, overflows, .. } = self;
         rows.each_value(|group, row, retract| {
-            let cell = &mut cells[group as usize];
+            let cell = cells.at(group);
             cell.count += if retract { -1 } else { 1 };
             if cell.sum.add(values[row], retract, *range) {
                 overflowed(overflows, group);
@@ -161,8 +152,8 @@ impl<N: Number> Accumulator for Sum<N> {
         Ok(())
     }
     fn merge(&mut self, into: u32, from: u32) -> Result<()> {
-        let Cell { sum, count } = std::mem::take(&mut self.cells[from as usize]);
-        let cell = &mut self.cells[into as usize];
+        let Cell { sum, count } = self.cells.take(from);
+        let cell = self.cells.at(into);
         cell.count += count;
         if cell.sum.add(sum, false, self.range) {
             overflowed(&mut self.overflows, into);
@@ -173,18 +164,16 @@ impl<N: Number> Accumulator for Sum<N> {
         N::EXACT
     }
     fn results(&self, groups: &[u32]) -> Result<ArrayRef> {
-        let cells = || groups.iter().map(|g| self.cells[*g as usize]);
-        let valid = cells().map(|cell| self.zero || cell.count != 0).collect();
-        N::column(cells().map(|cell| cell.sum).collect(), valid, &self.result)
+        let valid = self.cells.of(groups).map(|cell| self.zero || cell.count != 0).collect();
+        N::column(self.cells.sums(groups), valid, &self.result)
     }
     fn types(&self) -> Vec<DataType> {
         vec![N::state_type(), DataType::Int64]
     }
     fn save(&self, groups: &[u32]) -> Result<Vec<ArrayRef>> {
-        let cells = || groups.iter().map(|g| self.cells[*g as usize]);
         Ok(vec![
-            N::column(cells().map(|cell| cell.sum).collect(), vec![true; groups.len()], &N::state_type())?,
-            physical::from_i64(cells().map(|cell| cell.count).collect(), None, &DataType::Int64)?,
+            N::column(self.cells.sums(groups), vec![true; groups.len()], &N::state_type())?,
+            physical::from_i64(self.cells.counts(groups), None, &DataType::Int64)?,
         ])
     }
     fn load(&mut self, groups: &[u32], columns: &[ArrayRef]) -> Result<()> {
@@ -192,9 +181,7 @@ impl<N: Number> Accumulator for Sum<N> {
         let (Some(sums), Some(counts)) = (N::slice(&sums), i64::slice(&counts)) else {
             return Err(Error::internal("stored SUM of another type"));
         };
-        for (i, group) in groups.iter().enumerate() {
-            self.cells[*group as usize] = Cell { sum: sums[i], count: counts[i] };
-        }
+        self.cells.load(groups, sums, counts);
         Ok(())
     }
     fn take_overflows(&mut self) -> Option<(u64, u32)> {

@@ -27,6 +27,8 @@ pub struct Groups {
     aggregates: Aggregates,
     /// Whether values are persisted entry by entry.
     entries: bool,
+    /// Whether it has to be known which groups changed.
+    tracked: bool,
     /// Rows in each group, where rows can be taken back.
     counts: Option<Vec<i64>>,
     marks: Vec<Mark>,
@@ -71,6 +73,7 @@ impl Groups {
             keys: KeyTable::new(keys.to_vec()),
             aggregates,
             entries,
+            tracked: true,
             counts: retract.then(Vec::new),
             marks: Vec::new(),
             round: 0,
@@ -79,6 +82,11 @@ impl Groups {
             sequence: 0,
             schema,
         }
+    }
+    /// Lets it not be known which groups changed, where no snapshot is ever taken.
+    #[must_use]
+    pub fn untracked(self) -> Self {
+        Groups { tracked: false, ..self }
     }
     /// The columns of a persisted entry; the last is `__deleted`.
     pub fn schema(&self) -> &SchemaRef {
@@ -187,8 +195,7 @@ impl Groups {
         }
         missing
     }
-    /// Takes rows: `groups[i]` is the group of row `rows[i]` (or row i). Where the groups are persisted,
-    /// [`Groups::touch_all`] has to follow.
+    /// Takes rows: `groups[i]` is the group of row `rows[i]` (or row i).
     ///
     /// # Errors
     /// Where the columns do not fit.
@@ -198,14 +205,14 @@ impl Groups {
         rows: Option<&[u32]>,
         columns: &[ArrayRef],
         retract: Option<&[bool]>,
+        now: i64,
     ) -> Result<()> {
         self.aggregates.update(&Rows { groups, rows, args: columns, retract, sequence: self.sequence })?;
         self.sequence += columns.first().map_or(groups.len(), Array::len) as u64;
+        if self.tracked {
+            groups.iter().for_each(|group| self.touch(*group, now));
+        }
         Ok(())
-    }
-    /// Marks groups as changed now.
-    pub fn touch_all(&mut self, groups: &[u32], now: i64) {
-        groups.iter().for_each(|group| self.touch(*group, now));
     }
     /// Marks a group as changed now.
     pub fn touch(&mut self, group: u32, now: i64) {

@@ -34,7 +34,7 @@ impl Groups {
         self.aggregates.grow(self.marks.len() + groups.len());
         self.aggregates.load(&places, columns)?;
         self.aggregates.merge_all(groups, &places)?;
-        self.touch_all(groups, now);
+        groups.iter().for_each(|group| self.touch(*group, now));
         Ok(())
     }
 }
