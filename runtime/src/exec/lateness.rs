@@ -22,6 +22,18 @@ pub struct Judged {
     pub marks: Option<Vec<i64>>,
 }
 
+/// The split's own watermark after records of these times, where every record has one and no record
+/// lies at or below the watermark before it.
+pub fn all_in_time(times: &[i64], delay: i64, standing: Standing) -> Option<i64> {
+    let (mut own, mut late) = (standing.own, false);
+    for &time in times {
+        // Where there is none stands the lowest of all.
+        late |= time <= standing.with(own);
+        own = own.max(time.saturating_sub(delay));
+    }
+    (!late).then_some(own)
+}
+
 /// Judges a batch of `rows` rows.
 pub fn judge(records: impl Iterator<Item = Timed> + Clone, rows: usize, standing: Standing) -> Judged {
     let mut own = standing.own;
@@ -96,6 +108,24 @@ mod tests {
         let s = Standing { now: 5, own: 90, others: 7 };
         assert_eq!(run(&[100, 6, 80], 0, s).marks, Some(vec![7, 7, 7]));
         assert_eq!(run(&[100, 8, 80], 0, s).marks, None);
+    }
+
+    #[test]
+    fn batches_without_late_rows_are_told_at_once() {
+        let behind = Standing { now: 25, own: 40, others: 30 };
+        let (mut in_time, mut late) = (0, 0);
+        for standing in [FRESH, behind] {
+            for times in [&[10, 30, 29, 50][..], &[31, 60, 58, 90, 30], &[31, 60, 58, 90, 32, 31], &[25, 26], &[]] {
+                for delay in [0, 1, 2, 50] {
+                    let judged = run(times, delay, standing);
+                    let told = all_in_time(times, delay, standing);
+                    assert_eq!(told, judged.marks.is_none().then_some(judged.own), "{times:?} {delay}");
+                    *(if told.is_some() { &mut in_time } else { &mut late }) += 1;
+                }
+            }
+        }
+        assert!(in_time > 5 && late > 5);
+        assert_eq!(all_in_time(&[5, i64::MIN], 0, FRESH), None, "a record without time");
     }
 
     #[test]

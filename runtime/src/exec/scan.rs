@@ -25,7 +25,7 @@ use crate::expr::{EvalContext, Program, RowErrors};
 use crate::metrics::OperatorMetrics;
 use crate::operator::{BadRow, Output};
 
-use super::lateness::{Timed, judge};
+use super::lateness::{Timed, all_in_time, judge};
 use super::watermarks::Standing;
 
 /// Turns what one task reads of a table into batches.
@@ -191,14 +191,10 @@ impl ScanDecoder {
     ) -> Result<Rows> {
         let (Some(rule), Some(standing)) = (&mut self.time, standing) else { return Ok(Rows { batch, own: None }) };
         let times = times.filter(|_| rule.by_decoder);
-        if let (Some(times), Some(delay)) = (times, rule.delay) {
-            // The common case: all times known, none so low that it could be late.
-            let highest = times.iter().copied().max().unwrap_or(i64::MIN);
-            let lowest = times.iter().copied().min().unwrap_or(i64::MAX);
-            let own = standing.own.max(highest.saturating_sub(delay));
-            if lowest != i64::MIN && (lowest > standing.with(own) || times.is_empty()) {
-                return Ok(Rows { batch, own: Some(if times.is_empty() { standing.own } else { own }) });
-            }
+        if let (Some(times), Some(delay)) = (times, rule.delay)
+            && let Some(own) = all_in_time(times, delay, standing)
+        {
+            return Ok(Rows { batch, own: Some(own) });
         }
         let now = EvalContext { now_micros: self.clock.now_micros() };
         let of_rows = match times {

@@ -52,6 +52,7 @@ pub struct Standing {
 
 impl Standing {
     /// The scan's watermark when the split's own has come to `own`.
+    #[inline]
     pub fn with(&self, own: i64) -> i64 {
         self.now.max(own.min(self.others))
     }
