@@ -30,6 +30,18 @@ impl<T: ArrowPrimitiveType> Primitive<T> {
             }
         }
     }
+    /// Appends values; those counted in `nulls`, in order, are NULL.
+    pub(crate) fn append_all(&mut self, values: impl Iterator<Item = T::Native>, nulls: &[usize]) {
+        let before = self.values.len();
+        self.values.extend(values);
+        let mut done = 0;
+        for &null in nulls {
+            self.nulls.append_n_non_nulls(null - done);
+            self.nulls.append_null();
+            done = null + 1;
+        }
+        self.nulls.append_n_non_nulls(self.values.len() - before - done);
+    }
     pub(crate) fn finish(mut self) -> PrimitiveArray<T> {
         PrimitiveArray::new(ScalarBuffer::from(self.values), self.nulls.finish())
     }

@@ -85,15 +85,20 @@ impl ColumnBuilder {
         }
     }
 
-    /// Appends an integer (checked against the type's range before) or NULL.
-    #[inline]
-    pub(crate) fn append_int(&mut self, value: Option<i64>) {
+    /// Appends integers (checked against the type's range before); those counted in `nulls` are NULL.
+    pub(crate) fn append_ints(&mut self, numbers: &[i64], nulls: &[usize]) {
+        let numbers = numbers.iter().copied();
         match self {
-            ColumnBuilder::Int8(b) => b.append(value.map(|n| n as i8)),
-            ColumnBuilder::Int16(b) => b.append(value.map(|n| n as i16)),
-            ColumnBuilder::Int32(b) => b.append(value.map(|n| n as i32)),
-            ColumnBuilder::Int64(b) => b.append(value),
-            other => other.append(&Datum::Scalar(value.map_or(Scalar::Null, Scalar::Int))),
+            ColumnBuilder::Int8(b) => b.append_all(numbers.map(|n| n as i8), nulls),
+            ColumnBuilder::Int16(b) => b.append_all(numbers.map(|n| n as i16), nulls),
+            ColumnBuilder::Int32(b) => b.append_all(numbers.map(|n| n as i32), nulls),
+            ColumnBuilder::Int64(b) => b.append_all(numbers, nulls),
+            other => {
+                for (nth, n) in numbers.enumerate() {
+                    let null = nulls.binary_search(&nth).is_ok();
+                    other.append(&Datum::Scalar(if null { Scalar::Null } else { Scalar::Int(n) }));
+                }
+            }
         }
     }
 

@@ -30,8 +30,10 @@ impl<'a> Chunk<'a> {
             ColumnBuilder::Bytes(b) if matches!(&field.source, Source::Slot { how: How::Raw { .. }, .. }) => {
                 self.texts(field, b, rows, &mut report);
             }
-            ColumnBuilder::Int64(b) => self.ints(field, rows, |n| b.append(n), &mut report),
-            b if field.data_type.ty.is_integer() => self.ints(field, rows, |n| b.append_int(n), &mut report),
+            b if field.data_type.ty.is_integer() => {
+                let (numbers, nulls) = self.ints(field, rows, &mut report);
+                b.append_ints(&numbers, &nulls);
+            }
             b => {
                 for (nth, row) in rows {
                     let value = self.value(field, row).unwrap_or_else(|bad| {
@@ -44,24 +46,38 @@ impl<'a> Chunk<'a> {
         }
     }
 
+    /// The numbers of some rows, and which of them are NULL.
     fn ints(
         &self,
         field: &'a Field,
         rows: impl Iterator<Item = (usize, usize)>,
-        mut append: impl FnMut(Option<i64>),
         report: &mut impl FnMut(usize, Bad),
-    ) {
-        let plain = self.plain_ints(field);
-        for (nth, row) in rows {
-            if let Some(n) = plain.and_then(|plain| plain.get(row)) {
-                append(Some(n));
-                continue;
+    ) -> (Vec<i64>, Vec<usize>) {
+        let mut numbers = Vec::with_capacity(rows.size_hint().0);
+        let (mut nulls, mut others) = (Vec::new(), Vec::new());
+        match self.plain_ints(field) {
+            Some(plain) => plain.each(rows, |nth, row, n| {
+                if n.is_none() {
+                    others.push((nth, row));
+                }
+                numbers.push(n.unwrap_or_default());
+            }),
+            None => {
+                others.extend(rows);
+                numbers.resize(others.len(), 0);
             }
-            append(self.any_int(field, row).unwrap_or_else(|bad| {
-                report(nth, bad);
-                None
-            }));
         }
+        for (nth, row) in others {
+            match self.any_int(field, row) {
+                Ok(Some(n)) => numbers[nth] = n,
+                Ok(None) => nulls.push(nth),
+                Err(bad) => {
+                    nulls.push(nth);
+                    report(nth, bad);
+                }
+            }
+        }
+        (numbers, nulls)
     }
 
     fn texts(

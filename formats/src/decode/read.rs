@@ -34,6 +34,8 @@ pub(crate) struct Reader {
     pub(crate) slots: Vec<Slot>,
     /// Rows that the program could not read by itself.
     pub(crate) slow: Vec<bool>,
+    /// Whether there are some.
+    some_slow: bool,
 }
 
 /// How reading a message went.
@@ -54,7 +56,7 @@ impl Reader {
             Way::Chains(program, _) | Way::Columns(program, _) => program.slots(),
             Way::Csv(lines) => lines.columns,
         };
-        Reader { root, way, on_broken, width, slots: Vec::new(), slow: Vec::new() }
+        Reader { root, way, on_broken, width, slots: Vec::new(), slow: Vec::new(), some_slow: false }
     }
 
     /// Makes room for a chunk.
@@ -62,6 +64,7 @@ impl Reader {
         self.slots.resize(rows * self.width, Slot::MISSING);
         self.slow.clear();
         self.slow.resize(rows, false);
+        self.some_slow = false;
         match &mut self.way {
             Way::Chains(_, runner) | Way::Columns(_, runner) => runner.arena.clear(),
             Way::Csv(lines) => lines.arena.clear(),
@@ -82,7 +85,10 @@ impl Reader {
         match &mut self.way {
             Way::Whole => slots[0] = Slot { start, end, kind: Kind::Text, arena: false },
             Way::Chains(program, runner) => match runner.read(program, data, from, to, slots) {
-                Ok(slow) => self.slow[row] = slow,
+                Ok(slow) => {
+                    self.slow[row] = slow;
+                    self.some_slow |= slow;
+                }
                 Err(mut broken) => {
                     slots.fill(Slot::MISSING);
                     self.slow[row] = false;
@@ -122,6 +128,11 @@ impl Reader {
     pub(crate) fn place<'a>(&'a self, data: &'a [u8], row: usize, slot: usize) -> (Slot, &'a [u8]) {
         let slot = self.slots[row * self.width + slot];
         (slot, if slot.arena { self.arena() } else { data })
+    }
+
+    /// Whether all slots of the chunk point into the messages, and no row is slow.
+    pub(crate) fn is_plain(&self) -> bool {
+        !self.some_slow && self.arena().is_empty()
     }
 
     fn arena(&self) -> &[u8] {

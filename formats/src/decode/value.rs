@@ -258,10 +258,33 @@ impl<'a> PlainInts<'a> {
             return *known;
         }
         let (value, data) = self.reader.place(self.data, row, self.slot);
-        if !matches!(value.kind, Kind::Int | Kind::Text) || self.reader.slow[row] {
+        if self.reader.slow[row] { None } else { self.number(value, data) }
+    }
+
+    /// Gives each of some rows to `take` and its number as [`PlainInts::get`] has it; the rows are counted.
+    #[inline(always)]
+    pub(crate) fn each(
+        self,
+        rows: impl Iterator<Item = (usize, usize)>,
+        mut take: impl FnMut(usize, usize, Option<i64>),
+    ) {
+        if self.known.is_empty() && self.reader.is_plain() {
+            let slots = &self.reader.slots[..];
+            for (nth, row) in rows {
+                let slot = slots.get(row * self.reader.width + self.slot);
+                take(nth, row, slot.and_then(|slot| self.number(*slot, self.data)));
+            }
+        } else {
+            rows.for_each(|(nth, row)| take(nth, row, self.get(row)));
+        }
+    }
+
+    #[inline(always)]
+    fn number(self, slot: Slot, data: &[u8]) -> Option<i64> {
+        if !matches!(slot.kind, Kind::Int | Kind::Text) {
             return None;
         }
-        digits_at(data, value.start as usize, value.end as usize).filter(|n| self.field.in_range(*n))
+        digits_at(data, slot.start as usize, slot.end as usize).filter(|n| self.field.in_range(*n))
     }
 }
 
@@ -291,7 +314,7 @@ const ZEROS: u64 = 0x3030_3030_3030_3030;
 
 /// A short run of digits with an optional minus, the usual form of a number; `None` leaves it to the
 /// full conversion.
-#[inline]
+#[inline(never)]
 pub(crate) fn digits(bytes: &[u8]) -> Option<i64> {
     let (negative, digits) = match bytes {
         [b'-', rest @ ..] => (true, rest),

@@ -1,6 +1,8 @@
 //! Bytes that are expected next, compared sixteen at a time: a member's name, or all that stands between
 //! two values.
 
+use wide::u8x16;
+
 use super::lanes::LANES;
 
 /// What a member's value is read for.
@@ -26,21 +28,20 @@ pub(crate) struct Expected {
 
 #[derive(Debug, Clone, Copy)]
 struct Piece {
-    bytes: u128,
-    mask: u128,
+    bytes: u8x16,
+    /// A bit for each byte that counts, the lowest for the first.
+    counts: u32,
 }
 
 impl Piece {
     fn new(bytes: &[u8]) -> Piece {
-        let (mut padded, mut mask) = ([0; LANES], [0; LANES]);
-        for ((to, mask), from) in padded.iter_mut().zip(&mut mask).zip(bytes) {
-            (*to, *mask) = (*from, u8::MAX);
-        }
-        Piece { bytes: u128::from_le_bytes(padded), mask: u128::from_le_bytes(mask) }
+        let mut padded = [0; LANES];
+        padded.iter_mut().zip(bytes).for_each(|(to, from)| *to = *from);
+        Piece { bytes: u8x16::new(padded), counts: (1 << bytes.len().min(LANES)) - 1 }
     }
     #[inline(always)]
     fn is(self, bytes: &[u8; LANES]) -> bool {
-        (u128::from_le_bytes(*bytes) ^ self.bytes) & self.mask == 0
+        !u8x16::new(*bytes).simd_eq(self.bytes).to_bitmask() & self.counts == 0
     }
 }
 
@@ -53,22 +54,25 @@ impl Expected {
     /// Whether it stands at a position of a document that is the beginning of `wide`.
     #[inline(always)]
     pub(crate) fn is_at(&self, document: &[u8], wide: &[u8], pos: usize) -> bool {
+        pos + self.bytes.len() <= document.len() && self.stands_at(wide, pos)
+    }
+
+    /// The same, wherever the document ends.
+    #[inline(always)]
+    pub(crate) fn stands_at(&self, wide: &[u8], pos: usize) -> bool {
         let n = self.bytes.len();
-        if pos + n > document.len() {
-            return false;
-        }
         let Some([first, second]) = wide.get(pos..).and_then(|w| w.as_chunks::<LANES>().0.first_chunk::<2>()) else {
-            return self.is_at_bytewise(document, pos);
+            return self.is_bytewise(wide, pos);
         };
         self.head[0].is(first)
             && (n <= LANES || self.head[1].is(second))
-            && (n <= 2 * LANES || self.is_at_bytewise(document, pos))
+            && (n <= 2 * LANES || self.is_bytewise(wide, pos))
     }
 
     /// The same byte by byte: near the end of what there is, or where it is long.
     #[inline(never)]
-    fn is_at_bytewise(&self, document: &[u8], pos: usize) -> bool {
-        document.get(pos..).is_some_and(|rest| rest.starts_with(&self.bytes))
+    fn is_bytewise(&self, wide: &[u8], pos: usize) -> bool {
+        wide.get(pos..).is_some_and(|rest| rest.starts_with(&self.bytes))
     }
 }
 

@@ -13,6 +13,7 @@ mod shapes;
 pub mod string;
 mod token;
 pub mod tree;
+mod usual;
 
 pub use oracle::{Outcome, ScalarKind, Wrapper, chain_text, json_exists, json_query, json_value};
 pub use tree::Json;

@@ -75,6 +75,7 @@ impl Runner {
     ///
     /// # Errors
     /// Where the document is broken; the slots mean nothing then.
+    #[inline]
     pub fn read(
         &mut self,
         program: &Program,
@@ -84,11 +85,13 @@ impl Runner {
         slots: &mut [Slot],
     ) -> Result<bool, Broken> {
         let document = Scanner { data: data.get(..end).unwrap_or(data), wide: data, pos: start };
+        if self.shapes.read(document, slots) { Ok(false) } else { self.read_new(program, document, slots) }
+    }
+
+    /// The same for a document of a shape that is not known yet.
+    #[inline(never)]
+    fn read_new(&mut self, program: &Program, document: Scanner<'_>, slots: &mut [Slot]) -> Result<bool, Broken> {
         slots.fill(Slot::MISSING);
-        if self.shapes.read(document, slots) {
-            return Ok(false);
-        }
-        // Slots of a beginning that did fit are written again.
         let slow = self.read_plainly(program, document, slots)?;
         self.shapes.learn(program, document);
         Ok(slow)
@@ -454,7 +457,8 @@ mod tests {
                     let bytes = |s: &Slot| if s.arena { &runner.arena } else { &text };
                     slots.iter().map(|s| (s.kind, bytes(s)[s.start as usize..s.end as usize].to_vec())).collect()
                 };
-                let mut slots = vec![Slot::MISSING; program.slots()];
+                // What was there before is overwritten.
+                let mut slots = vec![Slot::NULL; program.slots()];
                 let got = with.read(&program, &text, 0, end, &mut slots);
                 let got = got.map(|slow| (slow, show(&with, &slots)));
                 slots.fill(Slot::MISSING);

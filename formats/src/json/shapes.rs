@@ -38,6 +38,8 @@ struct Gap {
     next: u32,
     /// What else may stand here.
     other: u32,
+    /// Where the document has ended: the slots that nothing was read into.
+    missing: Box<[u32]>,
 }
 
 /// Known shapes of the documents of one program.
@@ -58,7 +60,9 @@ impl Shapes {
         Shapes { gaps: Vec::new(), first: NONE, fitted: 0, missed: 0, pause: 0 }
     }
 
-    /// Reads a document of a known shape; `false`: it has none, and the slots mean nothing.
+    /// Reads a document of a known shape into the slots, all of them; `false`: it has none, and the slots
+    /// mean nothing.
+    #[inline(never)]
     pub(crate) fn read(&mut self, document: Scanner<'_>, slots: &mut [Slot]) -> bool {
         if self.pause > 0 {
             self.pause -= 1;
@@ -78,15 +82,26 @@ impl Shapes {
         let mut s = document;
         let mut at = self.first;
         while let Some(gap) = self.gaps.get(at as usize) {
-            if !gap.expected.is_at(s.data, s.wide, s.pos) {
+            if !gap.expected.stands_at(s.wide, s.pos) {
                 at = gap.other;
                 continue;
             }
             s.pos += gap.expected.bytes.len();
             if gap.next == NONE {
+                // Nothing that was read over the end of the document is its own.
+                if s.pos > s.data.len() {
+                    return false;
+                }
+                gap.missing.iter().for_each(|slot| slots[*slot as usize] = Slot::MISSING);
                 return true;
             }
-            let Ok(token) = s.value(gap.depth.into()) else { return false };
+            let token = match s.usual() {
+                Some(token) => token,
+                None => match s.value(gap.depth.into()) {
+                    Ok(token) => token,
+                    Err(_) => return false,
+                },
+            };
             if let Target::Leaf(slot) = gap.expected.target {
                 slots[slot as usize] = Slot::of(token, 0, false);
             }
@@ -116,15 +131,19 @@ impl Shapes {
         let Walk { s, gap, mut steps, .. } = walk;
         steps.push(Step { gap: &s.data[gap..s.pos], target: Target::Unread, depth: 0 });
         if self.gaps.len() + steps.len() <= MOST_GAPS && steps.iter().all(|step| step.gap.len() <= LONGEST_GAP) {
-            self.insert(&steps);
+            self.insert(&steps, program.slots());
         }
     }
 
-    fn insert(&mut self, steps: &[Step<'_>]) {
+    fn insert(&mut self, steps: &[Step<'_>], slots: usize) {
         let mut before = None;
         for step in steps {
             let first = before.map_or(self.first, |gap: usize| self.gaps[gap].next);
             before = Some(self.known(first, step.gap).unwrap_or_else(|| self.add(before, first, step)));
+        }
+        if let Some(last) = before {
+            let is_read = |slot: u32| steps.iter().any(|step| step.target == Target::Leaf(slot));
+            self.gaps[last].missing = (0..slots as u32).filter(|slot| !is_read(*slot)).collect();
         }
     }
 
@@ -145,7 +164,7 @@ impl Shapes {
         let link = before.map_or(&mut self.first, |gap| &mut self.gaps[gap].next);
         *link = added as u32;
         let expected = Expected::new(step.gap, step.target);
-        self.gaps.push(Gap { expected, depth: step.depth, next: NONE, other });
+        self.gaps.push(Gap { expected, depth: step.depth, next: NONE, other, missing: Box::default() });
         added
     }
 }

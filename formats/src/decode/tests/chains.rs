@@ -129,6 +129,16 @@ fn casts_fail_or_are_null_and_counted() {
     );
 }
 
+/// Where an integer stands in a text that had escapes, the digits at the same place of the message are others.
+#[test]
+fn integers_of_documents_in_texts() {
+    let b = JsonRule::Blink;
+    let steps = vec![value("$.d", b), cast(SqlType::STRING, TRY), value("$.x", b), cast(SqlType::BigInt, TRY)];
+    let table = Table::of(raw(), vec![chain("x", SqlType::BigInt, steps)]);
+    let got = table.decode(&[r#"{"1234567890":0,"d":"{\"x\":77}"}"#]);
+    assert_eq!(shown(&got.rows, &table.fields), [r#"{"x":77}"#]);
+}
+
 #[test]
 fn messages_that_are_not_json_are_counted() {
     let table = Table::of(raw(), vec![chain("a", SqlType::STRING, vec![value("$.a", JsonRule::Flink)])]);
