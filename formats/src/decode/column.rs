@@ -85,23 +85,6 @@ impl ColumnBuilder {
         }
     }
 
-    /// Appends integers (checked against the type's range before); those counted in `nulls` are NULL.
-    pub(crate) fn append_ints(&mut self, numbers: &[i64], nulls: &[usize]) {
-        let numbers = numbers.iter().copied();
-        match self {
-            ColumnBuilder::Int8(b) => b.append_all(numbers.map(|n| n as i8), nulls),
-            ColumnBuilder::Int16(b) => b.append_all(numbers.map(|n| n as i16), nulls),
-            ColumnBuilder::Int32(b) => b.append_all(numbers.map(|n| n as i32), nulls),
-            ColumnBuilder::Int64(b) => b.append_all(numbers, nulls),
-            other => {
-                for (nth, n) in numbers.enumerate() {
-                    let null = nulls.binary_search(&nth).is_ok();
-                    other.append(&Datum::Scalar(if null { Scalar::Null } else { Scalar::Int(n) }));
-                }
-            }
-        }
-    }
-
     /// Appends a value of the column's type; a value of another type is NULL.
     pub(crate) fn append(&mut self, value: &Datum) {
         let scalar = if let Datum::Scalar(s) = value { s } else { &Scalar::Null };

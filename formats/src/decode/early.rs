@@ -39,7 +39,7 @@ impl Early {
         for (index, values) in self.fields.iter().zip(&mut self.values) {
             values.clear();
             if let Some(plain) = PlainInts::of(&fields[*index], readers, data, &[]) {
-                plain.each((0..rows).enumerate(), |_, _, n| values.push(n));
+                plain.each(0..rows, |_, n| values.push(n));
             }
         }
     }

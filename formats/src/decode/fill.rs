@@ -1,9 +1,10 @@
 //! Columns from the rows of a chunk. The usual kinds of slots are taken by tight loops, everything
 //! else by [`Chunk::text`], [`Chunk::int`] and [`Chunk::value`].
 
+use arrow_array::types::ArrowPrimitiveType;
 use tidegate_core::Scalar;
 
-use super::buffers::Varying;
+use super::buffers::{Primitive, Varying};
 use super::column::ColumnBuilder;
 use super::field::{Field, How, Source};
 use super::problem::Problems;
@@ -30,10 +31,10 @@ impl<'a> Chunk<'a> {
             ColumnBuilder::Bytes(b) if matches!(&field.source, Source::Slot { how: How::Raw { .. }, .. }) => {
                 self.texts(field, b, rows, &mut report);
             }
-            b if field.data_type.ty.is_integer() => {
-                let (numbers, nulls) = self.ints(field, rows, &mut report);
-                b.append_ints(&numbers, &nulls);
-            }
+            ColumnBuilder::Int8(b) => self.ints(field, b, |n| n as i8, rows, &mut report),
+            ColumnBuilder::Int16(b) => self.ints(field, b, |n| n as i16, rows, &mut report),
+            ColumnBuilder::Int32(b) => self.ints(field, b, |n| n as i32, rows, &mut report),
+            ColumnBuilder::Int64(b) => self.ints(field, b, |n| n, rows, &mut report),
             b => {
                 for (nth, row) in rows {
                     let value = self.value(field, row).unwrap_or_else(|bad| {
@@ -46,19 +47,22 @@ impl<'a> Chunk<'a> {
         }
     }
 
-    /// The numbers of some rows, and which of them are NULL.
-    fn ints(
+    /// Appends integers; `narrow` gives them the column's width, whose range has been checked by then.
+    #[inline(never)]
+    fn ints<T: ArrowPrimitiveType>(
         &self,
         field: &'a Field,
+        builder: &mut Primitive<T>,
+        narrow: impl Fn(i64) -> T::Native,
         rows: impl Iterator<Item = (usize, usize)>,
         report: &mut impl FnMut(usize, Bad),
-    ) -> (Vec<i64>, Vec<usize>) {
+    ) {
         let mut numbers = Vec::with_capacity(rows.size_hint().0);
         let (mut nulls, mut others) = (Vec::new(), Vec::new());
         match self.plain_ints(field) {
-            Some(plain) => plain.each(rows, |nth, row, n| {
+            Some(plain) => plain.each(rows.map(|(_, row)| row), |row, n| {
                 if n.is_none() {
-                    others.push((nth, row));
+                    others.push((numbers.len(), row));
                 }
                 numbers.push(n.unwrap_or_default());
             }),
@@ -77,7 +81,7 @@ impl<'a> Chunk<'a> {
                 }
             }
         }
-        (numbers, nulls)
+        builder.append_all(numbers.into_iter().map(narrow), &nulls);
     }
 
     fn texts(

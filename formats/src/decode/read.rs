@@ -34,8 +34,6 @@ pub(crate) struct Reader {
     pub(crate) slots: Vec<Slot>,
     /// Rows that the program could not read by itself.
     pub(crate) slow: Vec<bool>,
-    /// Whether there are some.
-    some_slow: bool,
 }
 
 /// How reading a message went.
@@ -56,7 +54,7 @@ impl Reader {
             Way::Chains(program, _) | Way::Columns(program, _) => program.slots(),
             Way::Csv(lines) => lines.columns,
         };
-        Reader { root, way, on_broken, width, slots: Vec::new(), slow: Vec::new(), some_slow: false }
+        Reader { root, way, on_broken, width, slots: Vec::new(), slow: Vec::new() }
     }
 
     /// Makes room for a chunk.
@@ -64,7 +62,6 @@ impl Reader {
         self.slots.resize(rows * self.width, Slot::MISSING);
         self.slow.clear();
         self.slow.resize(rows, false);
-        self.some_slow = false;
         match &mut self.way {
             Way::Chains(_, runner) | Way::Columns(_, runner) => runner.arena.clear(),
             Way::Csv(lines) => lines.arena.clear(),
@@ -85,10 +82,7 @@ impl Reader {
         match &mut self.way {
             Way::Whole => slots[0] = Slot { start, end, kind: Kind::Text, arena: false },
             Way::Chains(program, runner) => match runner.read(program, data, from, to, slots) {
-                Ok(slow) => {
-                    self.slow[row] = slow;
-                    self.some_slow |= slow;
-                }
+                Ok(slow) => self.slow[row] = slow,
                 Err(mut broken) => {
                     slots.fill(Slot::MISSING);
                     self.slow[row] = false;
@@ -132,7 +126,7 @@ impl Reader {
 
     /// Whether all slots of the chunk point into the messages, and no row is slow.
     pub(crate) fn is_plain(&self) -> bool {
-        !self.some_slow && self.arena().is_empty()
+        self.arena().is_empty() && !self.slow.contains(&true)
     }
 
     fn arena(&self) -> &[u8] {

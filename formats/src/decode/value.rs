@@ -261,21 +261,17 @@ impl<'a> PlainInts<'a> {
         if self.reader.slow[row] { None } else { self.number(value, data) }
     }
 
-    /// Gives each of some rows to `take` and its number as [`PlainInts::get`] has it; the rows are counted.
+    /// Gives each of some rows to `take` and its number as [`PlainInts::get`] has it.
     #[inline(always)]
-    pub(crate) fn each(
-        self,
-        rows: impl Iterator<Item = (usize, usize)>,
-        mut take: impl FnMut(usize, usize, Option<i64>),
-    ) {
+    pub(crate) fn each(self, rows: impl Iterator<Item = usize>, mut take: impl FnMut(usize, Option<i64>)) {
         if self.known.is_empty() && self.reader.is_plain() {
             let slots = &self.reader.slots[..];
-            for (nth, row) in rows {
+            for row in rows {
                 let slot = slots.get(row * self.reader.width + self.slot);
-                take(nth, row, slot.and_then(|slot| self.number(*slot, self.data)));
+                take(row, slot.and_then(|slot| self.number(*slot, self.data)));
             }
         } else {
-            rows.for_each(|(nth, row)| take(nth, row, self.get(row)));
+            rows.for_each(|row| take(row, self.get(row)));
         }
     }
 

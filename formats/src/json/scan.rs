@@ -5,7 +5,7 @@
 //! strings are allowed, everything else is RFC 8259. Nesting is limited to [`MAX_DEPTH`] without
 //! using the machine's stack.
 
-use super::lanes::{LANES, lanes, no_digit, quote_or_slash};
+use super::lanes::{LANES, lanes, no_digit};
 use super::nest::Nest;
 pub use super::token::{Broken, Kind, MAX_DEPTH, Token, What};
 
@@ -81,27 +81,17 @@ impl<'a> Scanner<'a> {
     /// A string; the position is at its opening quote.
     #[inline(always)]
     pub(crate) fn string(&mut self) -> Result<Token, Broken> {
-        let start = self.pos + 1;
-        let mut at = start;
-        loop {
-            let Some(bytes) = lanes(self.wide, at) else { return Ok(self.behind(self.string_tail(start, at)?)) };
-            let hits = quote_or_slash(bytes);
-            if hits != 0 {
-                at += hits.trailing_zeros() as usize;
-                if self.data.get(at) == Some(&b'"') {
-                    self.pos = at + 1;
-                    return Ok(Token { kind: Kind::Text, start, end: at });
-                }
-                return Ok(self.behind(self.string_tail(start, at)?));
-            }
-            at += LANES;
+        let quote = self.pos;
+        match self.usual_string() {
+            Some(token) if token.end < self.data.len() => Ok(token),
+            _ => Ok(self.behind(self.string_bytewise(quote + 1)?)),
         }
     }
 
-    /// The rest of a string byte by byte: at its end, or from its first escape on.
+    /// A string byte by byte: with escapes, or near the end of what there is.
     #[inline(never)]
-    fn string_tail(self, start: usize, mut at: usize) -> Result<(Token, usize), Broken> {
-        let mut kind = Kind::Text;
+    fn string_bytewise(self, start: usize) -> Result<(Token, usize), Broken> {
+        let (mut at, mut kind) = (start, Kind::Text);
         loop {
             // Long runs after an escape are worth a jump.
             match memchr::memchr2(b'"', b'\\', self.data.get(at..).unwrap_or(&[])) {

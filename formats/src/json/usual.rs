@@ -16,8 +16,9 @@ impl Scanner<'_> {
         }
     }
 
+    /// A string without escapes that may reach over the end of the document.
     #[inline(always)]
-    fn usual_string(&mut self) -> Option<Token> {
+    pub(crate) fn usual_string(&mut self) -> Option<Token> {
         let start = self.pos + 1;
         let mut end = start;
         loop {
@@ -39,10 +40,12 @@ impl Scanner<'_> {
     fn usual_integer(&mut self) -> Option<Token> {
         let start = self.pos;
         let others = no_digit(lanes(self.wide, start)?);
-        // None among them: `end` lies where it is more digits that stand, or not even those.
+        if others == 0 {
+            return None;
+        }
         let end = start + others.trailing_zeros() as usize;
         let next = *self.wide.get(end)?;
-        if others == 0 || !(next < b'.' || next == b'}') {
+        if next >= b'.' && next != b'}' {
             return None;
         }
         self.pos = end;

@@ -30,7 +30,8 @@ impl Shape {
     pub fn new(node: &Node) -> Self {
         Shape { schema: arrow_schema(&node.columns), has_time: node.time_column.is_some() }
     }
-    /// The rows of a result whose columns have the selected rows, with the kinds, marks and origin of the rows they come from.
+    /// The rows of a result whose columns have the selected rows, with the kinds, marks and origin of the
+    /// rows they come from.
     ///
     /// # Errors
     /// Where the columns are not those of the node.
