@@ -24,7 +24,7 @@ use crate::text::{decimal, number, timestamp};
 #[derive(Debug)]
 pub(crate) struct JsonWriter {
     format: JsonFormat,
-    /// `"name":` of each column.
+    /// `,"name":` of each column.
     names: Vec<Vec<u8>>,
     columns: Vec<Column>,
     scratch: Scratch,
@@ -79,16 +79,14 @@ impl JsonWriter {
         scratch: &mut Scratch,
     ) -> Result<(), String> {
         out.push(b'{');
-        let mut first = true;
+        // There is no comma before the first.
+        let mut skip = 1;
         for (name, cell) in names.iter().zip(cells) {
             if self.format.omit_nulls && cell.is_null(row) {
                 continue;
             }
-            if !first {
-                out.push(b',');
-            }
-            first = false;
-            out.extend_from_slice(name);
+            out.extend_from_slice(&name[skip..]);
+            skip = 0;
             self.cell(cell, row, out, scratch)?;
         }
         out.push(b'}');
@@ -205,9 +203,10 @@ fn check(ty: &SqlType) -> Result<()> {
     }
 }
 
-/// `"name":`
+/// `,"name":`
 pub(crate) fn name(name: &str) -> Vec<u8> {
-    let mut out = Vec::with_capacity(name.len() + 3);
+    let mut out = Vec::with_capacity(name.len() + 4);
+    out.push(b',');
     quote(name, Escapes::Pairs, &mut out);
     out.push(b':');
     out

@@ -1,6 +1,9 @@
 //! The inside of JSON strings: escapes to characters and back.
 
+use wide::u8x16;
+
 use super::lanes::{LANES, escaped, escaped_or_pair, lanes};
+use crate::text::short;
 
 /// Appends the text of a string (the bytes between its quotes) with escapes resolved. Bytes that are
 /// not UTF-8 are kept as they are; a lone surrogate becomes `?`, as Java writes it.
@@ -87,15 +90,19 @@ pub fn quote(text: &str, escapes: Escapes, out: &mut Vec<u8>) {
 
 /// The next byte from `at` on that cannot stand in a string as it is.
 fn next_escaped(bytes: &[u8], mut at: usize, escapes: Escapes) -> Option<usize> {
-    while let Some(w) = lanes(bytes, at) {
-        let hits = if escapes == Escapes::Pairs { escaped_or_pair(w) } else { escaped(w) };
+    let find = |bytes| if escapes == Escapes::Pairs { escaped_or_pair(bytes) } else { escaped(bytes) };
+    while let Some(bytes) = lanes(bytes, at) {
+        let hits = find(bytes);
         if hits != 0 {
             return Some(at + hits.trailing_zeros() as usize);
         }
         at += LANES;
     }
-    let special = |b: &u8| *b < b' ' || *b == b'"' || *b == b'\\' || (*b >= 0xf0 && escapes == Escapes::Pairs);
-    bytes.get(at..)?.iter().position(special).map(|n| at + n)
+    let rest = bytes.get(at..).filter(|rest| !rest.is_empty())?;
+    let mut last = [b' '; LANES];
+    short::copy(&mut last[..rest.len()], rest);
+    let hits = find(u8x16::new(last));
+    (hits != 0).then(|| at + hits.trailing_zeros() as usize)
 }
 
 fn escape_unit(unit: u16, out: &mut Vec<u8>) {

@@ -4,36 +4,9 @@ use std::fmt::Write as _;
 
 use super::buffer::TextBuffer;
 
-/// `00` to `99`.
-const PAIRS: &[u8; 200] = b"0001020304050607080910111213141516171819\
-2021222324252627282930313233343536373839\
-4041424344454647484950515253545556575859\
-6061626364656667686970717273747576777879\
-8081828384858687888990919293949596979899";
-
 /// Appends an integer.
 pub fn write_integer<B: TextBuffer>(out: &mut B, value: i64) {
-    let mut digits = [0_u8; 20];
-    let mut at = digits.len();
-    let mut rest = value.unsigned_abs();
-    while rest >= 100 {
-        at -= 2;
-        let pair = (rest % 100) as usize * 2;
-        digits[at..at + 2].copy_from_slice(&PAIRS[pair..pair + 2]);
-        rest /= 100;
-    }
-    if rest >= 10 {
-        at -= 2;
-        digits[at..at + 2].copy_from_slice(&PAIRS[rest as usize * 2..rest as usize * 2 + 2]);
-    } else {
-        at -= 1;
-        digits[at] = b'0' + rest as u8;
-    }
-    if value < 0 {
-        at -= 1;
-        digits[at] = b'-';
-    }
-    out.ascii(&digits[at..]);
+    out.ascii(itoa::Buffer::new().format(value).as_bytes());
 }
 
 /// Appends `value`, zero padded to at least `width` digits.

@@ -74,21 +74,27 @@ pub fn write_iso<B: TextBuffer>(out: &mut B, wall: i64) {
     write_time(out, wall.rem_euclid(DAY), 0);
 }
 
-/// Prints timestamps, remembering the text of the last day: rows of one batch are of one day.
+/// Prints timestamps, remembering the text of the last day and the last two timestamps: rows of one batch
+/// are of one day, and the boundaries of a window stand in many rows.
 #[derive(Debug, Clone)]
 pub struct TimestampPrinter {
     precision: u8,
     day: i64,
     date: Vec<u8>,
+    last: [(i64, Vec<u8>); 2],
 }
 
 impl TimestampPrinter {
     /// A printer with a number of decimals.
     pub fn new(precision: u8) -> Self {
-        TimestampPrinter { precision, day: i64::MIN, date: Vec::with_capacity(16) }
+        let none = || (i64::MIN, Vec::with_capacity(32));
+        TimestampPrinter { precision, day: i64::MIN, date: Vec::with_capacity(16), last: [none(), none()] }
     }
     /// The same as [`write_timestamp`].
     pub fn write<B: TextBuffer>(&mut self, out: &mut B, wall: i64) {
+        if let Some((_, text)) = self.last.iter().find(|(known, text)| *known == wall && !text.is_empty()) {
+            return out.ascii(text);
+        }
         let day = wall.div_euclid(DAY);
         if day != self.day {
             self.date.clear();
@@ -96,8 +102,13 @@ impl TimestampPrinter {
             self.date.push(b' ');
             self.day = day;
         }
-        out.ascii(&self.date);
-        write_time(out, wall.rem_euclid(DAY), self.precision);
+        self.last.swap(0, 1);
+        let (known, text) = &mut self.last[0];
+        *known = wall;
+        text.clear();
+        text.extend_from_slice(&self.date);
+        write_time(text, wall.rem_euclid(DAY), self.precision);
+        out.ascii(text);
     }
 }
 
@@ -292,6 +303,19 @@ mod tests {
             assert_eq!(show(parse_timestamp(text)).as_deref(), expected, "{text}");
         }
         assert_eq!(parse_timestamp("garbage"), Err(0));
+    }
+
+    #[test]
+    fn what_the_printer_remembers_is_what_it_would_print() {
+        let mut printer = TimestampPrinter::new(3);
+        let base = parse_timestamp("2020-08-27 23:59:59").unwrap();
+        for (i, step) in [0, 1, 0, 2, 1, 0, 0, 3, 86_400, 3, i64::MIN / 1_000_000, 0].into_iter().enumerate() {
+            let wall = if step < 0 { i64::MIN } else { base + step * 1_000_000 };
+            let (mut want, mut got) = (String::new(), String::new());
+            write_timestamp(&mut want, wall, 3);
+            printer.write(&mut got, wall);
+            assert_eq!(got, want, "{i}");
+        }
     }
 
     #[test]
