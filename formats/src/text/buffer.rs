@@ -1,5 +1,7 @@
 //! Where printers append to.
 
+use super::short;
+
 /// A growing text. `String` and `Vec<u8>` (bytes that are UTF-8 because only text is appended).
 pub trait TextBuffer {
     /// Appends a text.
@@ -100,12 +102,13 @@ impl WideBuffer {
         }
     }
     /// Appends bytes.
+    #[inline]
     pub fn slice(&mut self, piece: &[u8]) {
         let end = self.length + piece.len();
         if end > self.bytes.len() {
             self.bytes.resize((2 * self.bytes.len()).max(end) + WIDE, 0);
         }
-        self.bytes[self.length..end].copy_from_slice(piece);
+        short::copy(&mut self.bytes[self.length..end], piece);
         self.length = end;
     }
     /// The bytes appended.

@@ -161,16 +161,22 @@ fn union_nulls(call: &Call<'_>) -> Option<Option<NullBuffer>> {
 /// Integers without looking at NULLs in the loop: their bits are added afterwards.
 fn integer_columns(call: &Call<'_>, op: CompareOp, a: &Integers<'_>, b: &Integers<'_>) -> Option<ArrayRef> {
     let nulls = union_nulls(call)?;
-    let n = call.rows;
-    let bits = match op {
-        CompareOp::Eq => BooleanBuffer::collect_bool(n, |i| a.raw(i) == b.raw(i)),
-        CompareOp::NotEq => BooleanBuffer::collect_bool(n, |i| a.raw(i) != b.raw(i)),
-        CompareOp::Lt => BooleanBuffer::collect_bool(n, |i| a.raw(i) < b.raw(i)),
-        CompareOp::LtEq => BooleanBuffer::collect_bool(n, |i| a.raw(i) <= b.raw(i)),
-        CompareOp::Gt => BooleanBuffer::collect_bool(n, |i| a.raw(i) > b.raw(i)),
-        CompareOp::GtEq => BooleanBuffer::collect_bool(n, |i| a.raw(i) >= b.raw(i)),
+    let bits = match (a.column(call.rows), b.constant()) {
+        (Some(column), Some(constant)) => answers(call.rows, op, |i| column[i], |_| constant),
+        _ => answers(call.rows, op, |i| a.raw(i), |i| b.raw(i)),
     };
     Some(Arc::new(BooleanArray::new(bits, nulls)))
+}
+
+fn answers(rows: usize, op: CompareOp, a: impl Fn(usize) -> i64, b: impl Fn(usize) -> i64) -> BooleanBuffer {
+    match op {
+        CompareOp::Eq => BooleanBuffer::collect_bool(rows, |i| a(i) == b(i)),
+        CompareOp::NotEq => BooleanBuffer::collect_bool(rows, |i| a(i) != b(i)),
+        CompareOp::Lt => BooleanBuffer::collect_bool(rows, |i| a(i) < b(i)),
+        CompareOp::LtEq => BooleanBuffer::collect_bool(rows, |i| a(i) <= b(i)),
+        CompareOp::Gt => BooleanBuffer::collect_bool(rows, |i| a(i) > b(i)),
+        CompareOp::GtEq => BooleanBuffer::collect_bool(rows, |i| a(i) >= b(i)),
+    }
 }
 
 /// `text = 'literal'` straight over offsets and bytes.

@@ -120,6 +120,17 @@ impl<'a> Integers<'a> {
 }
 
 impl Integers<'_> {
+    /// The values of a column of `rows` integers of 64 bits; anything where one is NULL.
+    pub fn column(&self, rows: usize) -> Option<&[i64]> {
+        match self.values {
+            IntegerValues::I64(values) if self.step == 1 => values.get(..rows),
+            _ => None,
+        }
+    }
+    /// The value of a constant that is not NULL.
+    pub fn constant(&self) -> Option<i64> {
+        if self.step == 0 { self.get(0) } else { None }
+    }
     /// The value without asking for NULL: anything where it is NULL.
     #[inline]
     pub fn raw(&self, row: usize) -> i64 {

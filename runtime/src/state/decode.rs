@@ -6,50 +6,24 @@ use arrow_array::{Array, ArrayRef, ListArray, MapArray, StructArray};
 use arrow_buffer::{OffsetBuffer, ScalarBuffer};
 use arrow_schema::{DataType, Field, FieldRef, Fields};
 use tidegate_core::{Error, Result};
+use tidegate_formats::text::buffer::{TextBuffer, WideBuffer};
 
 use super::codec::{Form, width};
 use super::physical::{self, Kind, kind};
 
-/// Builds the columns of encoded rows.
-pub struct Decoder {
-    form: Form,
-    columns: Vec<Column>,
-}
-
-impl Decoder {
-    /// For rows of these types in this form.
-    pub fn new(types: &[DataType], form: Form) -> Self {
-        Decoder { form, columns: types.iter().map(|t| Column::new(t.clone())).collect() }
-    }
-    /// Adds one row.
-    ///
-    /// # Errors
-    /// Where the bytes are not such a row.
-    pub fn push(&mut self, mut row: &[u8]) -> Result<()> {
-        for column in &mut self.columns {
-            column.read(&mut row, self.form)?;
-        }
-        Ok(())
-    }
-    /// The columns.
-    ///
-    /// # Errors
-    /// Where text is not UTF-8.
-    pub fn finish(self) -> Result<Vec<ArrayRef>> {
-        self.columns.into_iter().map(Column::finish).collect()
-    }
-}
-
-/// Decodes rows of these types.
+/// Decodes rows of these types, column by column.
 ///
 /// # Errors
 /// Where the bytes are not such rows.
 pub fn decode<'a>(types: &[DataType], form: Form, rows: impl IntoIterator<Item = &'a [u8]>) -> Result<Vec<ArrayRef>> {
-    let mut decoder = Decoder::new(types, form);
-    for row in rows {
-        decoder.push(row)?;
-    }
-    decoder.finish()
+    // What is left of each row.
+    let mut rows: Vec<&[u8]> = rows.into_iter().collect();
+    let column = |ty: &DataType| {
+        let mut column = Column::new(ty.clone());
+        column.read_all(&mut rows, form)?;
+        column.finish()
+    };
+    types.iter().map(column).collect()
 }
 
 /// The same for rows of one column.
@@ -71,7 +45,7 @@ enum Store {
     I64(Vec<i64>),
     I128(Vec<i128>),
     F64(Vec<f64>),
-    Bytes(Vec<u8>, Vec<i32>),
+    Bytes(WideBuffer, Vec<i32>),
     Items(Vec<i32>, Box<Column>),
     Fields(Vec<Column>),
 }
@@ -138,10 +112,41 @@ impl Column {
             }
             (_, Kind::I128) => Store::I128(Vec::new()),
             (_, Kind::F64) => Store::F64(Vec::new()),
-            (_, Kind::Bytes) => Store::Bytes(Vec::new(), vec![0]),
+            (_, Kind::Bytes) => Store::Bytes(WideBuffer::default(), vec![0]),
             _ => Store::I64(Vec::new()),
         };
         Column { ty, valid: Vec::new(), store }
+    }
+
+    fn read_all(&mut self, rows: &mut [&[u8]], form: Form) -> Result<()> {
+        self.valid.reserve(rows.len());
+        match &mut self.store {
+            Store::I64(values) if width(&self.ty) == Some(8) => {
+                values.reserve(rows.len());
+                for row in rows {
+                    let (bytes, rest) = row.split_first_chunk::<9>().ok_or_else(broken)?;
+                    let [there, value @ ..] = *bytes;
+                    self.valid.push(there != 0);
+                    values.push((u64::from_be_bytes(value) ^ 1 << 63) as i64);
+                    *row = rest;
+                }
+                Ok(())
+            }
+            Store::Bytes(data, offsets) if form != Form::Order => {
+                offsets.reserve(rows.len());
+                for row in rows {
+                    let there = cut(row, 1)?[0] != 0;
+                    self.valid.push(there);
+                    if there {
+                        let n = length(row)?;
+                        data.slice(cut(row, n)?);
+                    }
+                    offsets.push(offset(data)?);
+                }
+                Ok(())
+            }
+            _ => rows.iter_mut().try_for_each(|row| self.read(row, form)),
+        }
     }
 
     fn read(&mut self, row: &mut &[u8], form: Form) -> Result<()> {
@@ -162,10 +167,7 @@ impl Column {
                 if there {
                     read_bytes(row, form, data)?;
                 }
-                offsets.push(
-                    i32::try_from(data.len())
-                        .map_err(|_| Error::internal("more than 2 GiB of text in one batch of state"))?,
-                );
+                offsets.push(offset(data)?);
             }
             Store::Items(offsets, item) => {
                 let n = if there { length(row)? } else { 0 };
@@ -202,7 +204,7 @@ impl Column {
             (Store::I64(v), ty) => physical::from_i64(v, nulls, ty),
             (Store::I128(v), ty) => physical::from_i128(v, nulls, ty),
             (Store::F64(v), ty) => physical::from_f64(v, nulls, ty),
-            (Store::Bytes(data, offsets), ty) => physical::from_bytes(data, offsets, nulls, ty),
+            (Store::Bytes(data, offsets), ty) => physical::from_bytes(data.into_vec(), offsets, nulls, ty),
             (Store::Items(offsets, item), ty) => {
                 let offsets = OffsetBuffer::new(ScalarBuffer::from(offsets));
                 let values = item.finish()?;
@@ -248,20 +250,26 @@ fn entries_of(field: &FieldRef, values: &ArrayRef) -> Result<StructArray> {
     Ok(array.clone())
 }
 
-fn read_bytes(row: &mut &[u8], form: Form, out: &mut Vec<u8>) -> Result<()> {
+/// Where a text ends.
+#[inline]
+fn offset(data: &WideBuffer) -> Result<i32> {
+    i32::try_from(data.len()).map_err(|_| Error::internal("more than 2 GiB of text in one batch of state"))
+}
+
+fn read_bytes(row: &mut &[u8], form: Form, out: &mut WideBuffer) -> Result<()> {
     if form != Form::Order {
         let n = length(row)?;
-        out.extend_from_slice(cut(row, n)?);
+        out.slice(cut(row, n)?);
         return Ok(());
     }
     loop {
         let b = cut(row, 1)?[0];
         if b != 0 {
-            out.push(b);
+            out.byte(b);
             continue;
         }
         match cut(row, 1)?[0] {
-            0xff => out.push(0),
+            0xff => out.byte(0),
             _ => return Ok(()),
         }
     }
