@@ -98,8 +98,13 @@ pub fn local(node: &Node, plan: &Plan, ctx: OperatorContext) -> Result<Option<Bo
 
 /// Counts sums that have left their range since the last call.
 fn count_overflows(groups: &mut Groups, metrics: &OperatorMetrics) {
-    if let Some((n, group)) = groups.take_overflows() {
-        let keys = groups.keys();
-        metrics.count("sum-overflow", n, || format!("group {}", keys.describe(group)));
+    let overflows = groups.take_overflows();
+    report_overflows(overflows, metrics, |group| groups.keys().describe(group));
+}
+
+/// Reports so many overflows, one of them of a group whose key `describe` gives.
+fn report_overflows(overflows: Option<(u64, u32)>, metrics: &OperatorMetrics, describe: impl FnOnce(u32) -> String) {
+    if let Some((n, group)) = overflows {
+        metrics.count("sum-overflow", n, || format!("group {}", describe(group)));
     }
 }

@@ -155,7 +155,7 @@ fn add_lengths(column: &ArrayRef, form: Form, lengths: &mut [usize], pick: impl 
 
 /// Writes a value of fixed width to the beginning of a slot.
 #[inline(always)]
-fn put<const W: usize>(slot: &mut [u8], value: [u8; W]) {
+pub(super) fn put<const W: usize>(slot: &mut [u8], value: [u8; W]) {
     // Unlike `copy_from_slice` no call.
     if let Some(slot) = slot.first_chunk_mut() {
         *slot = value;

@@ -1,14 +1,12 @@
 //! Key columns to dense group ids.
 
-use arrow_array::builder::BinaryBuilder;
-use arrow_array::{ArrayRef, BinaryArray, UInt64Array};
+use arrow_array::ArrayRef;
 use arrow_schema::DataType;
 use tidegate_core::Result;
 
 use super::byte_table::ByteTable;
 use super::codec::{EncodedRows, Form};
 use super::decode::decode;
-use super::key_hash::hash_key;
 
 /// Keys with dense ids. NULL is a key value like any other.
 #[derive(Debug)]
@@ -72,20 +70,6 @@ impl KeyTable {
     /// Where the table is broken.
     pub fn columns(&self, ids: &[u32]) -> Result<Vec<ArrayRef>> {
         decode(&self.types, Form::Key, ids.iter().map(|id| self.table.bytes(*id)))
-    }
-    /// These keys as they are encoded, and their [`crate::hash`]es.
-    ///
-    /// # Errors
-    /// Where the table is broken.
-    pub fn encoded(&self, ids: &[u32]) -> Result<(BinaryArray, UInt64Array)> {
-        let mut hashes = Vec::with_capacity(ids.len());
-        let mut keys = BinaryBuilder::with_capacity(ids.len(), ids.len() * 32);
-        for id in ids {
-            let key = self.table.bytes(*id);
-            hashes.push(hash_key(&self.types, key)?);
-            keys.append_value(key);
-        }
-        Ok((keys.finish(), UInt64Array::from(hashes)))
     }
     /// `(17, 'math')`: a key for a message.
     pub fn describe(&self, id: u32) -> String {

@@ -10,7 +10,8 @@ pub mod decode;
 pub mod distinct;
 pub mod entries;
 pub mod groups;
-pub mod key_hash;
+pub mod key_bytes;
+pub mod key_words;
 pub mod keys;
 pub mod ordered;
 pub mod physical;
@@ -18,6 +19,7 @@ pub mod rows;
 #[cfg(test)]
 pub(crate) mod test_data;
 pub mod values;
+pub mod word_table;
 
 use arrow_array::cast::AsArray;
 use arrow_array::types::{Decimal128Type, Float32Type, Float64Type};

@@ -27,8 +27,23 @@ pub struct Bounds {
 pub struct Assigner {
     kind: WindowKind,
     zone: Option<Zone>,
-    /// The instants of the pane looked up last, and its start on the wall clock.
-    pane: (i64, i64, i64),
+    /// The panes looked up last, the last one first: rows are in disorder where one begins.
+    known: [Pane; 2],
+}
+
+/// The instants of a pane, the end exclusive, and its start on the wall clock.
+#[derive(Debug, Clone, Copy, Default)]
+struct Pane {
+    from: i64,
+    to: i64,
+    start: i64,
+}
+
+impl Pane {
+    #[inline(always)]
+    fn holds(self, instant: i64) -> bool {
+        instant >= self.from && instant < self.to
+    }
 }
 
 fn floor(t: i64, offset: i64, step: i64) -> i64 {
@@ -55,7 +70,7 @@ impl Assigner {
             return Err(Error::user("the lengths of a window must be positive"));
         }
         let zone = if window.zone.is_empty() { None } else { Some(Zone::named(&window.zone)?) };
-        Ok(Assigner { kind: window.kind.clone(), zone, pane: (0, 0, 0) })
+        Ok(Assigner { kind: window.kind.clone(), zone, known: Default::default() })
     }
     /// What the wall clock shows at an instant (ms).
     pub fn wall(&self, instant: i64) -> i64 {
@@ -78,11 +93,13 @@ impl Assigner {
     /// The pane of an instant: times of one pane lie in the same windows.
     #[inline]
     pub fn pane(&mut self, instant: i64) -> i64 {
-        let (from, to, start) = self.pane;
-        if instant >= from && instant < to {
-            return start;
+        if !self.known[0].holds(instant) {
+            self.known.swap(0, 1);
+            if !self.known[0].holds(instant) {
+                return self.other_pane(instant);
+            }
         }
-        self.other_pane(instant)
+        self.known[0].start
     }
 
     #[inline(never)]
@@ -94,10 +111,10 @@ impl Assigner {
             WindowKind::Session { .. } => (0, 1),
         };
         let start = floor(self.wall(instant), offset, step);
-        let (from, to) = (self.instant(start), self.instant(start.saturating_add(step)));
+        let pane = Pane { from: self.instant(start), to: self.instant(start.saturating_add(step)), start };
         // Around a change of the clock the pane is not one stretch of instants.
-        if to - from == step && instant >= from && instant < to {
-            self.pane = (from, to, start);
+        if pane.to - pane.from == step && pane.holds(instant) {
+            self.known[0] = pane;
         }
         start
     }

@@ -5,18 +5,21 @@
 //! exchange stores is the same with and without it.
 
 use arrow_array::{Array, RecordBatch, UInt32Array};
-use arrow_schema::SchemaRef;
+use arrow_schema::{DataType, SchemaRef};
 use tidegate_core::{ChangeBatch, Error, Result};
 use tidegate_plan::{AggregateCall, Node, Plan, Window};
 
+use super::by_window::{ByWindow, Table};
 use super::intake::Intake;
+use super::part::Part;
 use super::partials::{partials, schema};
-use super::tables::{BLOCK, Tables};
+use super::tables::{BLOCK, input_types};
 use crate::batch::{Batch, Local};
 use crate::operator::{Operator, OperatorContext, Output};
 use crate::ops::changes::project;
 use crate::ops::trial::Trial;
-use crate::state::codec::{EncodedRows, Form};
+use crate::state::accumulators::Aggregates;
+use crate::state::key_words::{KeyColumn, KeyWords};
 
 /// Groups that are held at most. More would be fewer partial results of many keys, and more memory.
 const HELD: usize = 32_768;
@@ -28,13 +31,16 @@ pub struct LocalWindowAggregate {
     time: usize,
     intake: Intake,
     keys: Vec<usize>,
+    aggregates: Vec<AggregateCall>,
+    input_types: Vec<DataType>,
     /// By stretch.
-    held: Tables,
-    /// How many groups are held at most, but for those of one batch.
+    held: ByWindow<Part>,
+    /// The keys of what is held are words of these.
+    pub(super) words: KeyWords,
+    /// How many groups are held at most, and how many long texts in keys, but for those of one batch.
     pub(super) limit: usize,
     schema: SchemaRef,
     pub(super) trial: Trial,
-    scratch: EncodedRows,
     ctx: OperatorContext,
 }
 
@@ -53,19 +59,23 @@ impl LocalWindowAggregate {
         aggregates: &[AggregateCall],
         ctx: OperatorContext,
     ) -> Result<Option<Self>> {
-        let held = Tables::new(node, plan, keys, aggregates)?.untracked();
-        let groups = held.empty()?;
+        let input_types = input_types(node, plan)?;
+        let key_types: Vec<_> = keys.iter().map(|k| input_types[*k].clone()).collect();
+        let empty = Aggregates::new(aggregates, &input_types, false)?;
         let append = node.inputs.iter().all(|input| plan.nodes[*input].changes.is_append());
-        let Some(time) = window.time.filter(|_| append && groups.merge_exactly()) else { return Ok(None) };
+        let Some(time) = window.time.filter(|_| append && empty.merge_exactly()) else { return Ok(None) };
+        let Some(words) = KeyWords::new(&key_types) else { return Ok(None) };
         Ok(Some(LocalWindowAggregate {
             time,
             intake: Intake::new(window, ctx.clone())?,
             keys: keys.to_vec(),
-            held,
+            aggregates: aggregates.to_vec(),
+            input_types,
+            held: ByWindow::new(),
+            words,
             limit: HELD,
-            schema: schema(&groups),
+            schema: schema(empty.types()),
             trial: Trial::default(),
-            scratch: EncodedRows::default(),
             ctx,
         }))
     }
@@ -79,7 +89,8 @@ impl LocalWindowAggregate {
             return self.pass(batch.selected(selected)?, out);
         }
         self.aggregate(&batch, selected.map(|rows| &**rows.values()), out)?;
-        if self.held.groups() > self.limit { self.send_all(out) } else { Ok(()) }
+        let full = self.held.groups() > self.limit || self.words.long_texts() > self.limit;
+        if full { self.send_all(out) } else { Ok(()) }
     }
 
     /// Rows as they came, but for those without a time: only here it is known where they came from.
@@ -96,11 +107,14 @@ impl LocalWindowAggregate {
     fn aggregate(&mut self, batch: &Batch, selected: Option<&[u32]>, out: &mut dyn Output) -> Result<()> {
         let panes = self.intake.panes(batch, selected, out)?;
         let keys = project(batch.change.rows.columns(), &self.keys);
+        let columns = keys.iter().map(KeyColumn::new).collect::<Result<Vec<_>>>()?;
+        let LocalWindowAggregate { intake, held, words, aggregates, input_types, ctx, .. } = self;
         for (pane, rows) in panes {
-            for (stretch, rows) in self.intake.stretches(pane, rows, batch) {
+            for (stretch, rows) in intake.stretches(pane, rows, batch) {
+                let part = held.of(stretch, || Ok(Part::new(Aggregates::new(aggregates, input_types, false)?)))?;
                 for rows in rows.chunks(BLOCK) {
-                    self.scratch.encode_selected(&keys, rows, Form::Key)?;
-                    self.held.add(stretch, batch, rows, None, &self.scratch, &self.ctx.metrics)?;
+                    words.encode(&columns, rows);
+                    part.add(batch, rows, words, &ctx.metrics)?;
                 }
             }
         }
@@ -110,18 +124,20 @@ impl LocalWindowAggregate {
     /// Emits what belongs to windows whose last instant is at or below `until`.
     fn send(&mut self, until: i64, out: &mut dyn Output) -> Result<()> {
         let mut ready = Ready { schema: &self.schema, batches: Vec::new(), rows: 0 };
-        while let Some((stretch, groups)) = self.held.take_closed(until, &self.intake.assigner) {
-            self.trial.sent(groups.len());
-            for ids in groups.ids().chunks(EMIT_ROWS) {
-                ready.push(partials(&self.schema, stretch, &groups, ids)?, out)?;
+        while let Some((stretch, part)) = self.held.take_closed(until, &self.intake.assigner) {
+            self.trial.sent(part.len());
+            let groups: Vec<u32> = (0..part.len() as u32).collect();
+            for groups in groups.chunks(EMIT_ROWS) {
+                ready.push(partials(&self.schema, stretch, &part, &self.words, groups)?, out)?;
             }
-            self.held.give_back(groups);
+            self.held.give_back(part);
         }
         ready.emit(out)
     }
 
     fn send_all(&mut self, out: &mut dyn Output) -> Result<()> {
         self.send(i64::MAX, out)?;
+        self.words.forget();
         self.trial.decide();
         Ok(())
     }

@@ -122,7 +122,7 @@ fn random_rows(r: &mut Random, times: &[Option<i64>]) -> Batch {
             times.iter().map(|_| r.maybe($f)).collect::<Vec<_>>()
         };
     }
-    let k = column!(|r| ["a", "b", "课"][r.below(3) as usize]);
+    let k = column!(|r| ["a", "课", "a key of many bytes", "another such long key"][r.below(4) as usize]);
     let g = column!(|r| r.below(2) as i64);
     let v = column!(|r| [1, -7, i64::MAX, i64::MIN, 12_345][r.below(5) as usize]);
     let narrow = column!(|r| [1, i32::MAX, i32::MIN][r.below(3) as usize]);
@@ -487,6 +487,24 @@ fn held_groups_are_bounded_and_small_windows_leave_together() {
     assert!(out.batches.is_empty());
     held.process(0, rows_of(0..1, Some(10)), &mut out).unwrap();
     assert_eq!(kinds(&out), [(Some(Local::Partials), 11)]);
+}
+
+#[test]
+fn long_texts_of_keys_are_not_kept_for_ever() {
+    let plan = window_plan(WindowKind::Tumble { size: 1, offset: 0 }, &[K], vec![call(CountAll, 0, SqlType::BigInt)]);
+    let mut held = local_of(&plan, context(&Arc::default())).unwrap();
+    held.limit = 10;
+    let mut out = Collected::default();
+    for time in 0..50 {
+        let mut batch = rows_of(0..1, Some(time));
+        let mut columns = batch.change.rows.columns().to_vec();
+        columns[K] = text(&[Some(format!("a key of many bytes, {time}").as_str())]);
+        batch.change.rows = RecordBatch::try_new(batch.change.rows.schema(), columns).unwrap();
+        held.process(0, batch, &mut out).unwrap();
+        held.watermark(time, &mut out).unwrap();
+        assert!(held.words.long_texts() <= 11);
+    }
+    assert_eq!(out.batches.iter().map(Batch::len).sum::<usize>(), 50);
 }
 
 #[test]

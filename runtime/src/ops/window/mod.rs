@@ -11,10 +11,12 @@
 
 pub mod aggregate;
 pub mod assign;
+mod by_window;
 mod intake;
 pub mod local;
 #[cfg(test)]
 mod local_tests;
+mod part;
 mod partials;
 pub mod session;
 pub mod table;

@@ -14,13 +14,14 @@ use arrow_schema::{DataType, Field, Schema, SchemaRef};
 use tidegate_core::{Error, Result};
 
 use super::assign::Bounds;
+use super::part::Part;
 use super::tables::by_window;
 use crate::ops::changes::{record_batch, take};
-use crate::state::groups::Groups;
+use crate::state::key_words::KeyWords;
 
-/// The columns of partial results. The hash of the key stands first, as the exchange wants it; the key
-/// is as the tables of both sides have it, which spares taking it apart and putting it together again.
-pub(super) fn schema(groups: &Groups) -> SchemaRef {
+/// The columns of partial results whose aggregates save columns of these types. The hash of the key stands
+/// first, as the exchange wants it; the key is in the form that the tables behind the exchange have.
+pub(super) fn schema(saved: Vec<DataType>) -> SchemaRef {
     let field = |name: &str, ty: DataType| Field::new(name, ty, false);
     let mut fields = vec![
         field("hash", DataType::UInt64),
@@ -28,7 +29,7 @@ pub(super) fn schema(groups: &Groups) -> SchemaRef {
         field("start", DataType::Int64),
         field("end", DataType::Int64),
     ];
-    let states = groups.saved_types().into_iter().enumerate();
+    let states = saved.into_iter().enumerate();
     fields.extend(states.map(|(i, ty)| Field::new(format!("state{i}"), ty, true)));
     Arc::new(Schema::new(fields))
 }
@@ -37,11 +38,17 @@ pub(super) fn schema(groups: &Groups) -> SchemaRef {
 ///
 /// # Errors
 /// Where the state is broken.
-pub(super) fn partials(schema: &SchemaRef, stretch: Bounds, groups: &Groups, ids: &[u32]) -> Result<RecordBatch> {
-    let (keys, hashes) = groups.keys().encoded(ids)?;
+pub(super) fn partials(
+    schema: &SchemaRef,
+    stretch: Bounds,
+    part: &Part,
+    words: &KeyWords,
+    ids: &[u32],
+) -> Result<RecordBatch> {
+    let (keys, hashes) = part.keys(words, ids)?;
     let bound = |wall: i64| Arc::new(Int64Array::from(vec![wall; ids.len()]));
     let mut columns: Vec<ArrayRef> = vec![Arc::new(hashes), Arc::new(keys), bound(stretch.start), bound(stretch.end)];
-    columns.extend(groups.save(ids)?);
+    columns.extend(part.save(ids)?);
     record_batch(schema, columns, ids.len())
 }
 

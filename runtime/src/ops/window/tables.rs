@@ -1,4 +1,4 @@
-//! The groups of windows. Each window has a table of its own, so that closing it drops a whole table.
+//! The groups of the windows of an aggregate.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -9,11 +9,21 @@ use tidegate_core::{Error, Result};
 use tidegate_plan::{AggregateCall, Node, Plan};
 
 use super::assign::{Assigner, Bounds};
+use super::by_window::{ByWindow, Table};
 use crate::batch::Batch;
 use crate::metrics::OperatorMetrics;
 use crate::ops::count_overflows;
 use crate::state::codec::EncodedRows;
 use crate::state::groups::Groups;
+
+impl Table for Groups {
+    fn len(&self) -> usize {
+        Groups::len(self)
+    }
+    fn clear(&mut self) {
+        Groups::clear(self);
+    }
+}
 
 /// Groups by window, the window that closes first in front.
 pub(super) struct Tables {
@@ -21,17 +31,8 @@ pub(super) struct Tables {
     input_types: Vec<DataType>,
     aggregates: Vec<AggregateCall>,
     retract: bool,
-    /// See [`Groups::untracked`].
-    tracked: bool,
-    windows: BTreeMap<Bounds, Groups>,
-    /// Empty tables: the next windows have about as many groups, and find the room made.
-    spare: Vec<Groups>,
+    windows: ByWindow<Groups>,
 }
-
-/// Empty tables kept at most.
-const SPARE: usize = 4;
-/// Groups of a table that is kept: more of them are rare, and much memory.
-const SPARE_GROUPS: usize = 32_768;
 
 /// Rows whose keys are encoded and looked up at a time: what lies in between stays in the processor's
 /// cache then, and does not drive the tables out of it.
@@ -43,21 +44,14 @@ impl Tables {
     /// # Errors
     /// Where the plan does not fit together.
     pub fn new(node: &Node, plan: &Plan, keys: &[usize], aggregates: &[AggregateCall]) -> Result<Self> {
-        let input = &plan.nodes[*node.inputs.first().ok_or_else(|| Error::internal("an aggregate without input"))?];
-        let input_types: Vec<DataType> = input.columns.iter().map(|c| c.data_type.ty.to_arrow()).collect();
+        let (input_types, input) = (input_types(node, plan)?, input(node, plan)?);
         Ok(Tables {
             key_types: keys.iter().map(|k| input_types[*k].clone()).collect(),
             input_types,
             aggregates: aggregates.to_vec(),
             retract: input.changes.update_before || input.changes.delete,
-            tracked: true,
-            windows: BTreeMap::new(),
-            spare: Vec::new(),
+            windows: ByWindow::new(),
         })
-    }
-    /// The same where no snapshot is ever taken.
-    pub fn untracked(self) -> Self {
-        Tables { tracked: false, ..self }
     }
     /// Whether rows can be taken back.
     pub fn retract(&self) -> bool {
@@ -68,12 +62,11 @@ impl Tables {
     /// # Errors
     /// Where an aggregate does not work on its arguments.
     pub fn empty(&self) -> Result<Groups> {
-        let groups = Groups::new(&self.key_types, &self.aggregates, &self.input_types, self.retract)?;
-        Ok(if self.tracked { groups } else { groups.untracked() })
+        Groups::new(&self.key_types, &self.aggregates, &self.input_types, self.retract)
     }
     /// Number of groups.
     pub fn groups(&self) -> usize {
-        self.windows.values().map(Groups::len).sum()
+        self.windows.groups()
     }
     /// The tables, those that close first in front.
     pub fn iter_mut(&mut self) -> impl Iterator<Item = (&Bounds, &mut Groups)> {
@@ -84,27 +77,20 @@ impl Tables {
     /// # Errors
     /// Where an aggregate does not work on its arguments.
     pub fn of(&mut self, window: Bounds) -> Result<&mut Groups> {
-        if !self.windows.contains_key(&window) {
-            let groups = self.spare.pop().map_or_else(|| self.empty(), Ok)?;
-            self.windows.insert(window, groups);
-        }
-        self.windows.get_mut(&window).ok_or_else(|| Error::internal("a window without a table"))
+        let Tables { key_types, aggregates, input_types, retract, windows } = self;
+        windows.of(window, || Groups::new(key_types, aggregates, input_types, *retract))
     }
     /// Takes back a table whose groups are no longer needed.
-    pub fn give_back(&mut self, mut groups: Groups) {
-        if self.spare.len() < SPARE && groups.len() <= SPARE_GROUPS {
-            groups.clear();
-            self.spare.push(groups);
-        }
+    pub fn give_back(&mut self, groups: Groups) {
+        self.windows.give_back(groups);
     }
     /// Drops the table of a window.
     pub fn remove(&mut self, window: Bounds) {
-        self.windows.remove(&window);
+        self.windows.remove(window);
     }
     /// Takes out the table that closes first, if its window's last instant is at or below `until`.
     pub fn take_closed(&mut self, until: i64, assigner: &Assigner) -> Option<(Bounds, Groups)> {
-        let entry = self.windows.first_entry()?;
-        if assigner.last_instant(*entry.key()) > until { None } else { Some(entry.remove_entry()) }
+        self.windows.take_closed(until, assigner)
     }
 
     /// Takes rows of a batch into a window. Row i of `keys` is the encoded key of `rows[i]`.
@@ -163,4 +149,18 @@ pub(super) fn by_window(starts: &Int64Array, ends: &Int64Array) -> BTreeMap<Boun
         rows.entry(Bounds { start: *start, end: *end }).or_default().push(row);
     }
     rows
+}
+
+/// The node that an aggregate reads.
+fn input<'a>(node: &Node, plan: &'a Plan) -> Result<&'a Node> {
+    let input = *node.inputs.first().ok_or_else(|| Error::internal("an aggregate without input"))?;
+    Ok(&plan.nodes[input])
+}
+
+/// The types of the columns that an aggregate reads.
+///
+/// # Errors
+/// Where the plan does not fit together.
+pub(super) fn input_types(node: &Node, plan: &Plan) -> Result<Vec<DataType>> {
+    Ok(input(node, plan)?.columns.iter().map(|c| c.data_type.ty.to_arrow()).collect())
 }

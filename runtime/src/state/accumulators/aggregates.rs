@@ -79,6 +79,18 @@ impl Aggregates {
             }
         }
     }
+    /// Empties all groups below `n`; no snapshot holds an entry of theirs.
+    pub fn clear_below(&mut self, n: u32) {
+        for slot in &mut self.slots {
+            slot.accumulator.reset_below(n);
+            if let Some(entries) = slot.accumulator.entries() {
+                (0..n).for_each(|group| drop(entries.clear(group)));
+            }
+            if let Some((set, _)) = &mut slot.distinct {
+                (0..n).for_each(|group| drop(set.clear(group)));
+            }
+        }
+    }
     /// Takes rows. `columns` are all columns of the input.
     ///
     /// # Errors

@@ -71,6 +71,10 @@ pub trait Accumulator: Send {
     fn grow(&mut self, n: usize);
     /// Empties a group.
     fn reset(&mut self, group: u32);
+    /// Empties all groups below `n`.
+    fn reset_below(&mut self, n: u32) {
+        (0..n).for_each(|group| self.reset(group));
+    }
     /// Takes rows.
     ///
     /// # Errors

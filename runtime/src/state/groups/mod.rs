@@ -27,8 +27,6 @@ pub struct Groups {
     aggregates: Aggregates,
     /// Whether values are persisted entry by entry.
     entries: bool,
-    /// Whether it has to be known which groups changed.
-    tracked: bool,
     /// Rows in each group, where rows can be taken back.
     counts: Option<Vec<i64>>,
     marks: Vec<Mark>,
@@ -73,7 +71,6 @@ impl Groups {
             keys: KeyTable::new(keys.to_vec()),
             aggregates,
             entries,
-            tracked: true,
             counts: retract.then(Vec::new),
             marks: Vec::new(),
             round: 0,
@@ -82,11 +79,6 @@ impl Groups {
             sequence: 0,
             schema,
         }
-    }
-    /// Lets it not be known which groups changed, where no snapshot is ever taken.
-    #[must_use]
-    pub fn untracked(self) -> Self {
-        Groups { tracked: false, ..self }
     }
     /// The columns of a persisted entry; the last is `__deleted`.
     pub fn schema(&self) -> &SchemaRef {
@@ -209,9 +201,7 @@ impl Groups {
     ) -> Result<()> {
         self.aggregates.update(&Rows { groups, rows, args: columns, retract, sequence: self.sequence })?;
         self.sequence += columns.first().map_or(groups.len(), Array::len) as u64;
-        if self.tracked {
-            groups.iter().for_each(|group| self.touch(*group, now));
-        }
+        groups.iter().for_each(|group| self.touch(*group, now));
         Ok(())
     }
     /// Marks a group as changed now.
@@ -274,9 +264,7 @@ impl Groups {
     }
     /// Removes all groups and forgets that there were any; the memory is kept.
     pub fn clear(&mut self) {
-        for group in self.ids() {
-            self.aggregates.clear(group, |_, _| {});
-        }
+        self.aggregates.clear_below(self.keys.table().bound() as u32);
         self.keys.clear();
         self.marks.fill(Mark::default());
         if let Some(counts) = &mut self.counts {

@@ -1,27 +1,11 @@
-//! Groups that are aggregated in parts: what a part saves, and how it is added to the whole.
+//! Groups that are aggregated in parts: how what a part saved is added to the whole.
 
 use arrow_array::ArrayRef;
-use arrow_schema::DataType;
 use tidegate_core::Result;
 
 use super::Groups;
 
 impl Groups {
-    /// Whether the parts of a group may be aggregated apart.
-    pub fn merge_exactly(&self) -> bool {
-        self.counts.is_none() && self.aggregates.merge_exactly()
-    }
-    /// The types of the columns of [`Groups::save`].
-    pub fn saved_types(&self) -> Vec<DataType> {
-        self.aggregates.types()
-    }
-    /// What the aggregates of these groups hold.
-    ///
-    /// # Errors
-    /// Where the state is broken.
-    pub fn save(&self, groups: &[u32]) -> Result<Vec<ArrayRef>> {
-        self.aggregates.save(groups)
-    }
     /// Adds what parts have saved: row i to group `groups[i]`.
     ///
     /// # Errors
