@@ -11,7 +11,7 @@ use tidegate_core::scan::{CompareOp, RowFilter};
 use super::field::Field;
 use super::problem::OnBad;
 use super::value::{Chunk, Datum};
-use crate::text::short::same;
+use crate::text::short::Literal;
 
 /// What a filter says of a row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -36,7 +36,7 @@ pub(crate) enum Predicate {
 #[derive(Debug)]
 pub(crate) enum Condition {
     Int { field: usize, op: CompareOp, value: i64 },
-    Text { field: usize, op: CompareOp, value: Vec<u8> },
+    Text { field: usize, op: CompareOp, value: Literal },
     Other { field: usize, op: CompareOp, value: Scalar },
     InInts { field: usize, values: Vec<i64> },
     InTexts { field: usize, values: Vec<Vec<u8>> },
@@ -64,7 +64,7 @@ impl Predicate {
                         Condition::Int { field: *field, op: *op, value: *n }
                     }
                     Scalar::Text(t) if f.is_text() => {
-                        Condition::Text { field: *field, op: *op, value: t.clone().into_bytes() }
+                        Condition::Text { field: *field, op: *op, value: Literal::new(t.as_bytes()) }
                     }
                     value => Condition::Other { field: *field, op: *op, value: value.clone() },
                 })
@@ -134,7 +134,7 @@ impl Condition {
         match self {
             Condition::Text { field, op: CompareOp::Eq, value } => {
                 let plain = chunk.plain_texts(&fields[*field]);
-                let plainly = |row| plain.as_ref().and_then(|p| p.get(row)).map(|text| same(text, value));
+                let plainly = |row| plain.as_ref().and_then(|p| p.is(row, value));
                 self.ask_plainly(chunk, fields, rows, said, plainly);
             }
             Condition::Int { field, op, value } => {
@@ -172,9 +172,7 @@ impl Condition {
                 truth(chunk.int(&fields[*field], row).map(|n| n.is_some_and(|n| holds(*op, n.cmp(value)))))
             }
             Condition::Text { field, op, value } => truth(
-                chunk
-                    .text(&fields[*field], row)
-                    .map(|t| t.is_some_and(|t| holds(*op, t.as_ref().cmp(value.as_slice())))),
+                chunk.text(&fields[*field], row).map(|t| t.is_some_and(|t| holds(*op, t.as_ref().cmp(value.text())))),
             ),
             Condition::InInts { field, values } => {
                 truth(chunk.int(&fields[*field], row).map(|n| n.is_some_and(|n| values.contains(&n))))

@@ -19,6 +19,7 @@ use crate::json::run::Slot;
 use crate::json::scan::Kind;
 use crate::json::string::unescape;
 use crate::json::tree::Json;
+use crate::text::short::Literal;
 use crate::text::zone::Zone;
 
 /// A value of any type.
@@ -210,16 +211,13 @@ pub(crate) struct PlainTexts<'a> {
     slot: usize,
 }
 
-impl<'a> PlainTexts<'a> {
-    /// The bytes of a row; `None` leaves it to [`Chunk::text`].
+impl PlainTexts<'_> {
+    /// Whether the text of a row is this one; `None` leaves it to [`Chunk::text`].
     #[inline(always)]
-    pub(crate) fn get(&self, row: usize) -> Option<&'a [u8]> {
+    pub(crate) fn is(&self, row: usize, literal: &Literal) -> Option<bool> {
         let (value, data) = self.reader.place(self.data, row, self.slot);
-        if value.is_as_written() && !self.reader.slow[row] {
-            data.get(value.start as usize..value.end as usize)
-        } else {
-            None
-        }
+        let plain = value.is_as_written() && !self.reader.slow[row];
+        plain.then(|| literal.is_at(data, value.start as usize, value.end as usize))
     }
 }
 

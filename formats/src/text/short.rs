@@ -1,22 +1,54 @@
 //! Short texts, compared and copied. `==` and `copy_from_slice` of any length are calls, which are most of
-//! the work where there are few bytes; here those are taken at a fixed width: the first and the last ones,
-//! which overlap.
+//! the work where there are few bytes; here those are taken at a fixed width: with what stands behind them,
+//! or the first and the last ones, which overlap.
 
-/// Whether two byte strings are equal.
-#[inline(always)]
-pub fn same(a: &[u8], b: &[u8]) -> bool {
-    a.len() == b.len()
-        && match a.len() {
-            17.. => a == b,
-            8.. => same_ends::<8>(a, b),
-            4.. => same_ends::<4>(a, b),
-            _ => a.iter().zip(b).all(|(a, b)| a == b),
-        }
+/// The longest text that is taken as one number.
+pub const SHORT: usize = 16;
+
+/// By the length of a short text the bits that are its own in the number of [`SHORT`] bytes, the first of
+/// them the lowest.
+pub const OWN: [u128; SHORT + 1] = {
+    let mut own = [0; SHORT + 1];
+    let mut length = 1;
+    while length <= SHORT {
+        own[length] = own[length - 1] << 8 | 0xff;
+        length += 1;
+    }
+    own
+};
+
+/// A text that many others are compared with.
+#[derive(Debug, Clone)]
+pub struct Literal {
+    text: Vec<u8>,
+    /// A short text as a number.
+    number: u128,
 }
 
-#[inline(always)]
-fn same_ends<const W: usize>(a: &[u8], b: &[u8]) -> bool {
-    a.first_chunk::<W>() == b.first_chunk::<W>() && a.last_chunk::<W>() == b.last_chunk::<W>()
+impl Literal {
+    /// Of a text.
+    pub fn new(text: &[u8]) -> Self {
+        let mut bytes = [0; SHORT];
+        bytes.iter_mut().zip(text).for_each(|(to, from)| *to = *from);
+        Literal { text: text.to_vec(), number: u128::from_le_bytes(bytes) }
+    }
+    /// The text.
+    pub fn text(&self) -> &[u8] {
+        &self.text
+    }
+    /// Whether `data[start..end]` is this text; a range that does not exist is not. Where there is enough
+    /// behind a short text, it is compared together with that.
+    #[inline(always)]
+    pub fn is_at(&self, data: &[u8], start: usize, end: usize) -> bool {
+        let length = self.text.len();
+        if end.wrapping_sub(start) != length {
+            return false;
+        }
+        match (data.get(start..).and_then(|data| data.first_chunk()), OWN.get(length)) {
+            (Some(bytes), Some(own)) => (u128::from_le_bytes(*bytes) ^ self.number) & own == 0,
+            _ => data.get(start..end) == Some(&self.text),
+        }
+    }
 }
 
 /// Copies `from` to `to`, which are equally long; of unequal ones what both have.
@@ -46,18 +78,23 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_difference_is_seen() {
-        let text: Vec<u8> = (0..40).collect();
-        for length in 0..40 {
-            let a = &text[..length];
-            assert!(same(a, a));
-            assert!(!same(a, &text[..length + 1]) && !same(&text[..length + 1], a));
-            for at in 0..length {
-                let mut b = a.to_vec();
-                b[at] ^= 1;
-                assert!(!same(a, &b), "{length} {at}");
+    fn a_literal_is_only_itself() {
+        let data: Vec<u8> = (0..60).map(|i| i % 7).collect();
+        for length in 0..25 {
+            for start in 0..data.len() - length {
+                let literal = Literal::new(&data[start..start + length]);
+                assert_eq!(literal.text(), &data[start..start + length]);
+                for from in 0..data.len() {
+                    for to in from..=data.len() {
+                        assert_eq!(literal.is_at(&data, from, to), &data[from..to] == literal.text());
+                    }
+                }
+                assert!(!literal.is_at(&data, data.len(), data.len() + length + 1));
+                assert!(!literal.is_at(&data, start + length + 1, start));
             }
         }
+        let padded = [b'a', 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0];
+        assert!(Literal::new(b"a").is_at(&padded, 0, 1) && !Literal::new(b"a\0").is_at(&padded, 0, 1));
     }
 
     #[test]

@@ -11,7 +11,7 @@ use arrow_schema::DataType as ArrowType;
 use tidegate_core::scan::CompareOp;
 use tidegate_core::{Error, Result, SqlType};
 use tidegate_formats::text::decimal;
-use tidegate_formats::text::short::same;
+use tidegate_formats::text::short::Literal;
 
 use super::kernel::{Arg, Call, Kernel};
 use super::value::{Value, scalar_at};
@@ -25,7 +25,8 @@ pub(super) fn compile(op: CompareOp, args: &[Arg]) -> Result<Kernel> {
         .ok_or_else(|| Error::user(format!("{left} and {right} cannot be compared")).help("cast one side"))?;
     if let (Family::Text, Some(literal), true) = (family, text_literal, matches!(op, CompareOp::Eq | CompareOp::NotEq))
     {
-        return Ok(Box::new(move |call| equals_literal(call, literal.as_bytes(), op == CompareOp::NotEq)));
+        let literal = Literal::new(literal.as_bytes());
+        return Ok(Box::new(move |call| equals_literal(call, &literal, op == CompareOp::NotEq)));
     }
     Ok(Box::new(move |call| run(call, op, family)))
 }
@@ -180,17 +181,16 @@ fn answers(rows: usize, op: CompareOp, a: impl Fn(usize) -> i64, b: impl Fn(usiz
 }
 
 /// `text = 'literal'` straight over offsets and bytes.
-fn equals_literal(call: &Call<'_>, literal: &[u8], negated: bool) -> Result<ArrayRef> {
+fn equals_literal(call: &Call<'_>, literal: &Literal, negated: bool) -> Result<ArrayRef> {
     let value = &call.args[0];
     if value.constant || value.array.data_type() != &ArrowType::Utf8 {
         let texts = call.texts(0)?;
-        return Ok(from_options(call.rows, |i| texts.get(i).map(|t| (t.as_bytes() == literal) != negated)));
+        return Ok(from_options(call.rows, |i| texts.get(i).map(|t| (t.as_bytes() == literal.text()) != negated)));
     }
     let array = value.array.as_string::<i32>();
     let (offsets, bytes) = (array.value_offsets(), array.value_data());
     let bits = BooleanBuffer::collect_bool(call.rows, |i| {
-        let (from, to) = (offsets[i] as usize, offsets[i + 1] as usize);
-        same(&bytes[from..to], literal) != negated
+        literal.is_at(bytes, offsets[i] as usize, offsets[i + 1] as usize) != negated
     });
     Ok(Arc::new(BooleanArray::new(bits, array.nulls().cloned())))
 }

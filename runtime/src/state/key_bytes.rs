@@ -5,10 +5,11 @@ use arrow_array::{BinaryArray, UInt64Array};
 use arrow_buffer::{Buffer, OffsetBuffer, ScalarBuffer};
 use arrow_schema::DataType;
 use tidegate_core::{Error, Result};
+use tidegate_formats::text::short::SHORT;
 
 use super::codec::{Form, order_f32, put, width};
 use super::decode::float;
-use super::key_words::{KeyWords, LONG, NULL, Place, SHORT};
+use super::key_words::{KeyWords, LONG, NULL, Place};
 use super::physical::{Kind, kind};
 use crate::hash;
 

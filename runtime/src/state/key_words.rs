@@ -12,6 +12,7 @@ use arrow_array::{Array, ArrayRef};
 use arrow_buffer::NullBuffer;
 use arrow_schema::DataType;
 use tidegate_core::Result;
+use tidegate_formats::text::short::{OWN, SHORT};
 
 use super::byte_table::ByteTable;
 use super::codec::{Form, order_f64};
@@ -21,8 +22,6 @@ use super::physical::{BytesView, Kind, View, kind, view};
 pub(super) const NULL: u64 = 0xff;
 /// The code of a text that is known by its number.
 pub(super) const LONG: u64 = 0xfe;
-/// The longest text that two words hold.
-pub(super) const SHORT: usize = 16;
 /// Codes in a word.
 const CODES: usize = 8;
 
@@ -175,19 +174,8 @@ impl KeyWords {
     }
 }
 
-/// By the length of a short text the bits that are its own.
-const OWN: [u128; SHORT + 1] = {
-    let mut own = [0; SHORT + 1];
-    let mut length = 1;
-    while length <= SHORT {
-        own[length] = own[length - 1] << 8 | 0xff;
-        length += 1;
-    }
-    own
-};
-
 /// The code and the words of a text that is long, or stands at the end of its column.
-#[cold]
+#[inline(never)]
 fn shorter_or_long(text: &[u8], long: &mut ByteTable) -> (u64, u128) {
     if text.len() > SHORT {
         return (LONG, u128::from(long.intern(text).0));

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use arrow_array::cast::AsArray;
 use arrow_array::{Int32Array, Int64Array};
 use tidegate_core::SqlType as T;
-use tidegate_core::scan::CompareOp;
+use tidegate_core::scan::CompareOp::{Eq, Gt, GtEq, Lt, LtEq, NotEq};
 
 use super::super::{Program, RowErrors};
 use super::fixture::*;
@@ -28,20 +28,20 @@ fn integers_of_columns_and_constants_compare_row_by_row() {
         (big(2), [Some(2); 5]),
         (null(T::BigInt), [None; 5]),
     ];
-    let holds: [(CompareOp, fn(i64, i64) -> bool); 6] = [
-        (CompareOp::Eq, |a, b| a == b),
-        (CompareOp::NotEq, |a, b| a != b),
-        (CompareOp::Lt, |a, b| a < b),
-        (CompareOp::LtEq, |a, b| a <= b),
-        (CompareOp::Gt, |a, b| a > b),
-        (CompareOp::GtEq, |a, b| a >= b),
-    ];
+    let holds = |op, a: i64, b: i64| match op {
+        Eq => a == b,
+        NotEq => a != b,
+        Lt => a < b,
+        LtEq => a <= b,
+        Gt => a > b,
+        GtEq => a >= b,
+    };
     for ((left, a), (right, b)) in sides.iter().flat_map(|left| sides.iter().map(move |right| (left, right))) {
-        for (op, holds) in holds {
+        for op in [Eq, NotEq, Lt, LtEq, Gt, GtEq] {
             let e = compare(op, left.clone(), right.clone());
             let mut program = Program::compile(std::slice::from_ref(&e), &schema).unwrap();
             let out = program.evaluate(&rows, &NOW, &mut RowErrors::default()).unwrap();
-            let want: Vec<Option<bool>> = a.iter().zip(b).map(|(a, b)| Some(holds((*a)?, (*b)?))).collect();
+            let want: Vec<Option<bool>> = a.iter().zip(b).map(|(a, b)| Some(holds(op, (*a)?, (*b)?))).collect();
             assert_eq!(out[0].as_boolean().iter().collect::<Vec<_>>(), want, "{e:?}");
         }
     }
