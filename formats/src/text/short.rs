@@ -17,6 +17,13 @@ pub const OWN: [u128; SHORT + 1] = {
     own
 };
 
+/// The first [`SHORT`] bytes of a text as a number; where there are fewer, zeros follow them.
+pub fn number(text: &[u8]) -> u128 {
+    let mut bytes = [0; SHORT];
+    bytes.iter_mut().zip(text).for_each(|(to, from)| *to = *from);
+    u128::from_le_bytes(bytes)
+}
+
 /// A text that many others are compared with.
 #[derive(Debug, Clone)]
 pub struct Literal {
@@ -28,9 +35,7 @@ pub struct Literal {
 impl Literal {
     /// Of a text.
     pub fn new(text: &[u8]) -> Self {
-        let mut bytes = [0; SHORT];
-        bytes.iter_mut().zip(text).for_each(|(to, from)| *to = *from);
-        Literal { text: text.to_vec(), number: u128::from_le_bytes(bytes) }
+        Literal { text: text.to_vec(), number: number(text) }
     }
     /// The text.
     pub fn text(&self) -> &[u8] {

@@ -22,6 +22,7 @@ pub mod window;
 
 use std::sync::Arc;
 
+use arrow_schema::DataType;
 use tidegate_core::{Error, Result};
 use tidegate_plan::{Node, Op, Plan, WindowKind};
 
@@ -94,6 +95,25 @@ pub fn local(node: &Node, plan: &Plan, ctx: OperatorContext) -> Result<Option<Bo
         }
         _ => None,
     })
+}
+
+/// What an aggregate reads.
+struct Input {
+    types: Vec<DataType>,
+    /// Whether rows can be taken back.
+    retract: bool,
+}
+
+impl Input {
+    fn of(node: &Node, plan: &Plan) -> Result<Self> {
+        let input = &plan.nodes[*node.inputs.first().ok_or_else(|| Error::internal("an aggregate without input"))?];
+        let types = input.columns.iter().map(|c| c.data_type.ty.to_arrow()).collect();
+        Ok(Input { types, retract: input.changes.update_before || input.changes.delete })
+    }
+    /// The types of some columns.
+    fn types_of(&self, columns: &[usize]) -> Vec<DataType> {
+        columns.iter().map(|c| self.types[*c].clone()).collect()
+    }
 }
 
 /// Counts sums that have left their range since the last call.

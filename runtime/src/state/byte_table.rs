@@ -39,8 +39,14 @@ const COMPACT_FROM: usize = 1 << 16;
 
 /// The table takes its bucket from the low bits and its tag from the high ones; 32 kept bits serve
 /// as both, and make most comparisons of unequal keys unnecessary.
-fn spread(hash: u32) -> u64 {
+pub(super) fn spread(hash: u32) -> u64 {
     u64::from(hash) | u64::from(hash) << 32
+}
+
+/// The 32 bits that are kept of a hash.
+pub(super) fn kept(hasher: &impl Hasher) -> u32 {
+    let h = hasher.finish();
+    (h ^ h >> 32) as u32
 }
 
 fn entry_at(arena: &[u8], start: usize) -> &[u8] {
@@ -53,8 +59,7 @@ impl ByteTable {
     fn hash(&self, bytes: &[u8]) -> u32 {
         let mut hasher = self.state.build_hasher();
         hasher.write(bytes);
-        let h = hasher.finish();
-        (h ^ h >> 32) as u32
+        kept(&hasher)
     }
     /// Number of entries.
     pub fn len(&self) -> usize {

@@ -132,14 +132,13 @@ impl Column {
                 }
                 Ok(())
             }
-            Store::Bytes(data, offsets) if form != Form::Order => {
+            Store::Bytes(data, offsets) => {
                 offsets.reserve(rows.len());
                 for row in rows {
                     let there = cut(row, 1)?[0] != 0;
                     self.valid.push(there);
                     if there {
-                        let n = length(row)?;
-                        data.slice(cut(row, n)?);
+                        read_bytes(row, form, data)?;
                     }
                     offsets.push(offset(data)?);
                 }

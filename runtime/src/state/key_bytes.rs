@@ -16,8 +16,6 @@ use crate::hash;
 /// How a column's words are written.
 #[derive(Debug, Clone, Copy)]
 enum Cell {
-    /// Of the type that only NULL has.
-    Null,
     Boolean,
     /// Integers and times of so many bytes.
     Integer(usize),
@@ -30,7 +28,6 @@ enum Cell {
 impl Cell {
     fn of(ty: &DataType) -> Cell {
         match ty {
-            DataType::Null => Cell::Null,
             DataType::Boolean => Cell::Boolean,
             DataType::Float32 => Cell::Float,
             _ => match kind(ty) {
@@ -42,17 +39,6 @@ impl Cell {
             },
         }
     }
-    /// The bytes that a NULL takes behind the one that says so.
-    fn null_width(self) -> usize {
-        match self {
-            Cell::Null | Cell::Text => 0,
-            Cell::Boolean => 1,
-            Cell::Integer(width) => width,
-            Cell::Float => 4,
-            Cell::Double => 8,
-            Cell::Decimal => 16,
-        }
-    }
 }
 
 /// The bytes that a value takes at most, where it is no long text.
@@ -61,7 +47,9 @@ const ROOM: usize = 1 + 4 + SHORT;
 /// Keys as they are written.
 struct Writer<'a> {
     words: &'a KeyWords,
-    cells: Vec<(Place, Cell)>,
+    /// Of each column where its words stand, how they are written, and how many bytes a NULL takes behind
+    /// the one that says so.
+    cells: Vec<(Place, Cell, usize)>,
     /// The keys, and room behind them for one more.
     bytes: Vec<u8>,
     end: usize,
@@ -73,7 +61,8 @@ impl KeyWords {
     /// # Errors
     /// For more than 2 GiB of keys.
     pub fn to_keys<'a>(&self, rows: impl ExactSizeIterator<Item = &'a [u64]>) -> Result<(BinaryArray, UInt64Array)> {
-        let cells = Place::of(self.types()).zip(self.types().iter().map(Cell::of)).collect();
+        let cell = |(place, ty): (&Place, &DataType)| (*place, Cell::of(ty), width(ty).unwrap_or(0));
+        let cells = self.places().iter().zip(self.types()).map(cell).collect();
         let mut writer = Writer { words: self, cells, bytes: Vec::new(), end: 0 };
         let (mut offsets, mut hashes) = (vec![0], Vec::with_capacity(rows.len()));
         offsets.reserve(rows.len());
@@ -100,27 +89,25 @@ impl Writer<'_> {
         }
         let mut hash = 0;
         for i in 0..self.cells.len() {
-            let (place, cell) = self.cells[i];
-            hash::mix(&mut hash, self.value(place, cell, row));
+            let (place, cell, null) = self.cells[i];
+            hash::mix(&mut hash, if place.code(row) == NULL { self.null(null) } else { self.value(place, cell, row) });
         }
         hash
     }
 
-    /// Writes one value, and gives its part of the hash.
+    /// Writes a NULL of so many bytes, and gives its part of the hash.
+    #[inline(always)]
+    fn null(&mut self, width: usize) -> u64 {
+        let end = self.end + 1 + width;
+        self.bytes[self.end..end].fill(0);
+        self.end = end;
+        hash::NULL
+    }
+
+    /// Writes a value that is there, and gives its part of the hash.
     #[inline(always)]
     fn value(&mut self, place: Place, cell: Cell, row: &[u64]) -> u64 {
-        if place.code(row) == NULL {
-            let end = self.end + 1 + cell.null_width();
-            self.bytes[self.end..end].fill(0);
-            self.end = end;
-            return hash::NULL;
-        }
         match cell {
-            Cell::Null => {
-                self.bytes[self.end] = 0;
-                self.end += 1;
-                hash::NULL
-            }
             Cell::Boolean => {
                 let [value] = place.value(row);
                 self.put([value as u8], 1);

@@ -12,7 +12,7 @@ use arrow_array::{Array, ArrayRef};
 use arrow_buffer::NullBuffer;
 use arrow_schema::DataType;
 use tidegate_core::Result;
-use tidegate_formats::text::short::{OWN, SHORT};
+use tidegate_formats::text::short::{OWN, SHORT, number};
 
 use super::byte_table::ByteTable;
 use super::codec::{Form, order_f64};
@@ -29,6 +29,7 @@ const CODES: usize = 8;
 #[derive(Debug)]
 pub struct KeyWords {
     types: Vec<DataType>,
+    places: Vec<Place>,
     words: Vec<u64>,
     /// Words of a row; even, so that they can be taken in pairs.
     stride: usize,
@@ -39,7 +40,7 @@ pub struct KeyWords {
 /// A key column to encode from.
 pub struct KeyColumn<'a> {
     view: View<'a>,
-    nulls: Option<&'a NullBuffer>,
+    nulls: Option<NullBuffer>,
 }
 
 impl<'a> KeyColumn<'a> {
@@ -48,7 +49,7 @@ impl<'a> KeyColumn<'a> {
     /// # Errors
     /// For ARRAY, MAP and ROW, which cannot be part of a key.
     pub fn new(column: &'a ArrayRef) -> Result<Self> {
-        Ok(KeyColumn { view: view(column)?, nulls: column.nulls().filter(|nulls| nulls.null_count() > 0) })
+        Ok(KeyColumn { view: view(column)?, nulls: column.logical_nulls().filter(|nulls| nulls.null_count() > 0) })
     }
 }
 
@@ -61,15 +62,6 @@ pub(super) struct Place {
 }
 
 impl Place {
-    /// The places of columns of these types.
-    pub fn of(types: &[DataType]) -> impl Iterator<Item = Place> {
-        let mut value = types.len().div_ceil(CODES);
-        types.iter().enumerate().map(move |(i, ty)| {
-            let place = Place { value, code: i / CODES, shift: i % CODES * 8 };
-            value += width(kind(ty)).unwrap_or(0);
-            place
-        })
-    }
     /// The code in a row.
     #[inline(always)]
     pub fn code(self, row: &[u64]) -> u64 {
@@ -92,7 +84,7 @@ impl Place {
     }
 }
 
-fn width(kind: Kind) -> Option<usize> {
+fn words_of(kind: Kind) -> Option<usize> {
     match kind {
         Kind::I64 | Kind::F64 => Some(1),
         Kind::I128 | Kind::Bytes => Some(2),
@@ -103,13 +95,21 @@ fn width(kind: Kind) -> Option<usize> {
 impl KeyWords {
     /// For keys of these types; `None` where one of them is an ARRAY, MAP or ROW.
     pub fn new(types: &[DataType]) -> Option<Self> {
-        let values: usize = types.iter().map(|ty| width(kind(ty))).sum::<Option<usize>>()?;
-        let stride = (types.len().div_ceil(CODES) + values).next_multiple_of(2).max(2);
-        Some(KeyWords { types: types.to_vec(), words: Vec::new(), stride, long: ByteTable::default() })
+        let (mut places, mut value) = (Vec::with_capacity(types.len()), types.len().div_ceil(CODES));
+        for (i, ty) in types.iter().enumerate() {
+            places.push(Place { value, code: i / CODES, shift: i % CODES * 8 });
+            value += words_of(kind(ty))?;
+        }
+        let stride = value.next_multiple_of(2).max(2);
+        Some(KeyWords { types: types.to_vec(), places, words: Vec::new(), stride, long: ByteTable::default() })
     }
     /// The types of the columns.
     pub fn types(&self) -> &[DataType] {
         &self.types
+    }
+    /// Where their words stand.
+    pub(super) fn places(&self) -> &[Place] {
+        &self.places
     }
     /// Words of a row: an even number.
     pub fn stride(&self) -> usize {
@@ -137,15 +137,15 @@ impl KeyWords {
     pub fn encode(&mut self, columns: &[KeyColumn<'_>], rows: &[u32]) {
         self.words.clear();
         self.words.resize(rows.len() * self.stride, 0);
-        let places: Vec<Place> = Place::of(&self.types).collect();
-        for (place, KeyColumn { view, nulls }) in places.into_iter().zip(columns) {
+        for (i, KeyColumn { view, nulls }) in columns.iter().enumerate() {
+            let (place, nulls) = (self.places[i], nulls.as_ref());
             match view {
-                View::I64(values) => self.write_values(place, *nulls, rows, values, |v| [v as u64]),
-                View::F64(values) => self.write_values(place, *nulls, rows, values, |v| [order_f64(v, Form::Key)]),
+                View::I64(values) => self.write_values(place, nulls, rows, values, |v| [v as u64]),
+                View::F64(values) => self.write_values(place, nulls, rows, values, |v| [order_f64(v, Form::Key)]),
                 View::I128(values) => {
-                    self.write_values(place, *nulls, rows, values, |v| [v as u64, (v >> 64) as u64]);
+                    self.write_values(place, nulls, rows, values, |v| [v as u64, (v >> 64) as u64]);
                 }
-                View::Bytes(texts) => self.write_texts(place, *nulls, rows, *texts),
+                View::Bytes(texts) => self.write_texts(place, nulls, rows, *texts),
             }
         }
     }
@@ -180,9 +180,7 @@ fn shorter_or_long(text: &[u8], long: &mut ByteTable) -> (u64, u128) {
     if text.len() > SHORT {
         return (LONG, u128::from(long.intern(text).0));
     }
-    let mut bytes = [0; SHORT];
-    bytes[..text.len()].copy_from_slice(text);
-    (text.len() as u64, u128::from_le_bytes(bytes))
+    (text.len() as u64, number(text))
 }
 
 /// Goes through the words of rows; where the column is NULL, they are marked here.

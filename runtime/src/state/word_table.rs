@@ -6,6 +6,7 @@ use foldhash::fast::RandomState;
 use hashbrown::HashTable;
 use hashbrown::hash_table::Entry;
 
+use super::byte_table::{kept, spread};
 use super::key_words::KeyWords;
 
 /// Keys as words with dense ids.
@@ -25,18 +26,12 @@ struct Slot {
     id: u32,
 }
 
-/// The table takes its bucket from the low bits and its tag from the high ones; 32 kept bits serve as both.
-fn spread(hash: u32) -> u64 {
-    u64::from(hash) | u64::from(hash) << 32
-}
-
 fn hash(state: &RandomState, words: &[u64]) -> u32 {
     let mut hasher = state.build_hasher();
     for pair in words.chunks_exact(2) {
         hasher.write_u128(u128::from(pair[0]) | u128::from(pair[1]) << 64);
     }
-    let h = hasher.finish();
-    (h ^ h >> 32) as u32
+    kept(&hasher)
 }
 
 /// The words of an id; none if there is no such id.

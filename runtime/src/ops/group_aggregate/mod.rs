@@ -18,9 +18,9 @@ use std::borrow::Cow;
 use std::sync::Arc;
 
 use arrow_array::{ArrayRef, RecordBatch};
-use arrow_schema::{DataType, SchemaRef};
+use arrow_schema::SchemaRef;
+use tidegate_core::Result;
 use tidegate_core::types::arrow_schema;
-use tidegate_core::{Error, Result};
 use tidegate_plan::{AggregateCall, Changes, Node, Plan};
 
 pub use shown::fuses;
@@ -29,7 +29,7 @@ use self::held::{Before, Held};
 use self::shown::{FusedCalc, HIDDEN, Seen, Shown};
 use super::calc::report;
 use super::changes::{ChangeRows, interleave, mark_changed, project, retractions, take};
-use super::count_overflows;
+use super::{Input, count_overflows};
 use crate::batch::Batch;
 use crate::expr::RowErrors;
 use crate::metrics::{OperatorMetrics, Share};
@@ -71,13 +71,11 @@ impl GroupAggregate {
         aggregates: &[AggregateCall],
         ctx: OperatorContext,
     ) -> Result<Self> {
-        let input = &plan.nodes[*node.inputs.first().ok_or_else(|| Error::internal("an aggregate without input"))?];
-        let types: Vec<DataType> = input.columns.iter().map(|c| c.data_type.ty.to_arrow()).collect();
-        let key_types: Vec<DataType> = keys.iter().map(|k| types[*k].clone()).collect();
-        let retract = input.changes.update_before || input.changes.delete;
+        let input = Input::of(node, plan)?;
+        let (key_types, retract) = (input.types_of(keys), input.retract);
         Ok(GroupAggregate {
             keys: keys.to_vec(),
-            groups: Groups::new(&key_types, aggregates, &types, retract)?,
+            groups: Groups::new(&key_types, aggregates, &input.types, retract)?,
             retract,
             changes: node.changes,
             schema: arrow_schema(&node.columns),

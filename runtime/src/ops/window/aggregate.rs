@@ -119,12 +119,12 @@ impl WindowAggregate {
 
     /// Fires all windows whose last instant is at or below `until`.
     fn fire(&mut self, until: i64, out: &mut dyn Output) -> Result<()> {
-        while let Some((bounds, mut groups)) = self.windows.take_closed(until, &self.intake.assigner) {
+        while let Some((bounds, mut groups)) = self.windows.by_window.take_closed(until, &self.intake.assigner) {
             self.emit(bounds, &groups, out)?;
             for batch in groups.deletions()? {
                 self.deletions.push(with_bounds(&self.layout.schema, bounds, &batch)?);
             }
-            self.windows.give_back(groups);
+            self.windows.by_window.give_back(groups);
         }
         self.report();
         Ok(())
@@ -145,7 +145,7 @@ impl WindowAggregate {
     }
 
     fn report(&mut self) {
-        self.reported.set(&self.ctx.metrics.state_entries, self.windows.groups());
+        self.reported.set(&self.ctx.metrics.state_entries, self.windows.by_window.groups());
     }
 }
 
@@ -211,7 +211,7 @@ impl Operator for WindowAggregate {
 
     fn snapshot(&mut self) -> Result<Vec<RecordBatch>> {
         let mut out = std::mem::take(&mut self.deletions);
-        for (bounds, groups) in self.windows.iter_mut() {
+        for (bounds, groups) in self.windows.by_window.iter_mut() {
             for batch in groups.snapshot()? {
                 out.push(with_bounds(&self.layout.schema, *bounds, &batch)?);
             }
@@ -231,7 +231,7 @@ impl Operator for WindowAggregate {
             let groups = self.windows.of(bounds)?;
             groups.restore(&own)?;
             if groups.is_empty() {
-                self.windows.remove(bounds);
+                self.windows.by_window.remove(bounds);
             }
         }
         self.report();

@@ -13,9 +13,10 @@ use super::by_window::{ByWindow, Table};
 use super::intake::Intake;
 use super::part::Part;
 use super::partials::{partials, schema};
-use super::tables::{BLOCK, input_types};
+use super::tables::BLOCK;
 use crate::batch::{Batch, Local};
 use crate::operator::{Operator, OperatorContext, Output};
+use crate::ops::Input;
 use crate::ops::changes::project;
 use crate::ops::trial::Trial;
 use crate::state::accumulators::Aggregates;
@@ -59,18 +60,17 @@ impl LocalWindowAggregate {
         aggregates: &[AggregateCall],
         ctx: OperatorContext,
     ) -> Result<Option<Self>> {
-        let input_types = input_types(node, plan)?;
-        let key_types: Vec<_> = keys.iter().map(|k| input_types[*k].clone()).collect();
-        let empty = Aggregates::new(aggregates, &input_types, false)?;
+        let input = Input::of(node, plan)?;
+        let empty = Aggregates::new(aggregates, &input.types, false)?;
         let append = node.inputs.iter().all(|input| plan.nodes[*input].changes.is_append());
         let Some(time) = window.time.filter(|_| append && empty.merge_exactly()) else { return Ok(None) };
-        let Some(words) = KeyWords::new(&key_types) else { return Ok(None) };
+        let Some(words) = KeyWords::new(&input.types_of(keys)) else { return Ok(None) };
         Ok(Some(LocalWindowAggregate {
             time,
             intake: Intake::new(window, ctx.clone())?,
             keys: keys.to_vec(),
             aggregates: aggregates.to_vec(),
-            input_types,
+            input_types: input.types,
             held: ByWindow::new(),
             words,
             limit: HELD,

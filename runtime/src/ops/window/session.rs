@@ -19,7 +19,7 @@ use crate::batch::Batch;
 use crate::metrics::{OperatorMetrics, Share};
 use crate::operator::{Operator, OperatorContext, Output, StateLayout};
 use crate::ops::changes::{project, record_batch, retractions};
-use crate::ops::count_overflows;
+use crate::ops::{Input, count_overflows};
 use crate::state::accumulators::Aggregates;
 use crate::state::codec::{EncodedRows, Form};
 use crate::state::groups::Groups;
@@ -77,10 +77,9 @@ impl SessionAggregate {
         let WindowKind::Session { gap } = window.kind else {
             return Err(Error::internal("a session window was expected"));
         };
-        let input = &plan.nodes[*node.inputs.first().ok_or_else(|| Error::internal("an aggregate without input"))?];
-        let mut types: Vec<DataType> = input.columns.iter().map(|c| c.data_type.ty.to_arrow()).collect();
-        let key_types: Vec<DataType> = keys.iter().map(|k| types[*k].clone()).collect();
-        let retract = input.changes.update_before || input.changes.delete;
+        let input = Input::of(node, plan)?;
+        let key_types = input.types_of(keys);
+        let Input { mut types, retract } = input;
         // The times in ms stand behind the input's columns.
         let time = types.len();
         types.push(DataType::Int64);

@@ -5,14 +5,14 @@ use std::collections::BTreeMap;
 
 use arrow_array::{ArrayRef, Int64Array};
 use arrow_schema::DataType;
-use tidegate_core::{Error, Result};
+use tidegate_core::Result;
 use tidegate_plan::{AggregateCall, Node, Plan};
 
-use super::assign::{Assigner, Bounds};
+use super::assign::Bounds;
 use super::by_window::{ByWindow, Table};
 use crate::batch::Batch;
 use crate::metrics::OperatorMetrics;
-use crate::ops::count_overflows;
+use crate::ops::{Input, count_overflows};
 use crate::state::codec::EncodedRows;
 use crate::state::groups::Groups;
 
@@ -31,7 +31,7 @@ pub(super) struct Tables {
     input_types: Vec<DataType>,
     aggregates: Vec<AggregateCall>,
     retract: bool,
-    windows: ByWindow<Groups>,
+    pub by_window: ByWindow<Groups>,
 }
 
 /// Rows whose keys are encoded and looked up at a time: what lies in between stays in the processor's
@@ -44,13 +44,13 @@ impl Tables {
     /// # Errors
     /// Where the plan does not fit together.
     pub fn new(node: &Node, plan: &Plan, keys: &[usize], aggregates: &[AggregateCall]) -> Result<Self> {
-        let (input_types, input) = (input_types(node, plan)?, input(node, plan)?);
+        let input = Input::of(node, plan)?;
         Ok(Tables {
-            key_types: keys.iter().map(|k| input_types[*k].clone()).collect(),
-            input_types,
+            key_types: input.types_of(keys),
+            input_types: input.types,
             aggregates: aggregates.to_vec(),
-            retract: input.changes.update_before || input.changes.delete,
-            windows: ByWindow::new(),
+            retract: input.retract,
+            by_window: ByWindow::new(),
         })
     }
     /// Whether rows can be taken back.
@@ -64,33 +64,13 @@ impl Tables {
     pub fn empty(&self) -> Result<Groups> {
         Groups::new(&self.key_types, &self.aggregates, &self.input_types, self.retract)
     }
-    /// Number of groups.
-    pub fn groups(&self) -> usize {
-        self.windows.groups()
-    }
-    /// The tables, those that close first in front.
-    pub fn iter_mut(&mut self) -> impl Iterator<Item = (&Bounds, &mut Groups)> {
-        self.windows.iter_mut()
-    }
     /// The table of a window, made where there is none.
     ///
     /// # Errors
     /// Where an aggregate does not work on its arguments.
     pub fn of(&mut self, window: Bounds) -> Result<&mut Groups> {
-        let Tables { key_types, aggregates, input_types, retract, windows } = self;
-        windows.of(window, || Groups::new(key_types, aggregates, input_types, *retract))
-    }
-    /// Takes back a table whose groups are no longer needed.
-    pub fn give_back(&mut self, groups: Groups) {
-        self.windows.give_back(groups);
-    }
-    /// Drops the table of a window.
-    pub fn remove(&mut self, window: Bounds) {
-        self.windows.remove(window);
-    }
-    /// Takes out the table that closes first, if its window's last instant is at or below `until`.
-    pub fn take_closed(&mut self, until: i64, assigner: &Assigner) -> Option<(Bounds, Groups)> {
-        self.windows.take_closed(until, assigner)
+        let Tables { key_types, aggregates, input_types, retract, by_window } = self;
+        by_window.of(window, || Groups::new(key_types, aggregates, input_types, *retract))
     }
 
     /// Takes rows of a batch into a window. Row i of `keys` is the encoded key of `rows[i]`.
@@ -149,18 +129,4 @@ pub(super) fn by_window(starts: &Int64Array, ends: &Int64Array) -> BTreeMap<Boun
         rows.entry(Bounds { start: *start, end: *end }).or_default().push(row);
     }
     rows
-}
-
-/// The node that an aggregate reads.
-fn input<'a>(node: &Node, plan: &'a Plan) -> Result<&'a Node> {
-    let input = *node.inputs.first().ok_or_else(|| Error::internal("an aggregate without input"))?;
-    Ok(&plan.nodes[input])
-}
-
-/// The types of the columns that an aggregate reads.
-///
-/// # Errors
-/// Where the plan does not fit together.
-pub(super) fn input_types(node: &Node, plan: &Plan) -> Result<Vec<DataType>> {
-    Ok(input(node, plan)?.columns.iter().map(|c| c.data_type.ty.to_arrow()).collect())
 }
