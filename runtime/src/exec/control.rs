@@ -108,8 +108,10 @@ pub struct Ack {
     pub epoch: u64,
     /// Where its splits go on.
     pub positions: Vec<(SplitKey, SavedPosition)>,
-    /// The watermarks of its splits, and of each scan as a whole.
+    /// The watermarks of its splits.
     pub watermarks: Vec<(SplitKey, i64)>,
+    /// The watermark of each scan as a whole, as this task has passed it on.
+    pub scans: Vec<(String, i64)>,
     /// (sink, lane, references).
     pub rows: Vec<(String, u32, Vec<RowsRef>)>,
     /// (operator, references).

@@ -13,13 +13,15 @@ use tokio::sync::watch;
 use tokio::time::Instant;
 
 use crate::commit;
-use crate::store::{EpochContents, Positions, Store};
+use crate::store::{EpochContents, Positions, SplitKey, Store};
 
 use super::control::{Ack, Control, Event};
 use super::inbox::{Barrier, Then, torn_down};
 use super::refused::{Closing, Refused};
 use super::sink::EpochLimit;
+use super::source::WHOLE_SCAN;
 use super::tell::Teller;
+use super::watermarks::{END, NONE};
 
 /// Lines for a person, until somebody takes them.
 pub type Messages = Arc<parking_lot::Mutex<Vec<String>>>;
@@ -50,7 +52,7 @@ pub struct Coordinator {
     /// Where every split stands.
     pub positions: Positions,
     /// Where every watermark stands.
-    pub watermarks: BTreeMap<(String, String), i64>,
+    pub watermarks: BTreeMap<SplitKey, i64>,
     /// Rows that targets refused.
     pub refused: Refused,
     /// Tells sources what has been applied.
@@ -64,7 +66,28 @@ pub struct Coordinator {
 struct InFlight {
     barrier: Barrier,
     contents: EpochContents,
+    scans: ScanWatermarks,
     acks: usize,
+}
+
+/// The watermarks of scans at one barrier, by source. Tasks come to it one after the other, and one that has
+/// passed it reads on, which raises the watermark that all of them share: it is the first task's that belongs
+/// to the epoch. With a later one, records that are read again after a crash would be late.
+#[derive(Debug, Default, PartialEq, Eq)]
+struct ScanWatermarks(BTreeMap<String, i64>);
+
+impl ScanWatermarks {
+    fn take(&mut self, source: String, watermark: i64) {
+        let first = self.0.entry(source).or_insert(watermark);
+        *first = (*first).min(watermark);
+    }
+
+    fn put_into(self, watermarks: &mut BTreeMap<SplitKey, i64>) {
+        for (source, watermark) in self.0.into_iter().filter(|(_, w)| *w != NONE && *w != END) {
+            let saved = watermarks.entry((source, WHOLE_SCAN.to_owned())).or_insert(watermark);
+            *saved = (*saved).max(watermark);
+        }
+    }
 }
 
 /// What the loop waits for besides events.
@@ -155,7 +178,7 @@ impl Coordinator {
         self.refused.take(&mut contents)?;
         let barrier = Barrier { epoch: self.epoch, then };
         self.control.ask(barrier, then == Then::Continue && self.store.over_pending_limit());
-        Ok(InFlight { barrier, contents, acks: 0 })
+        Ok(InFlight { barrier, contents, scans: ScanWatermarks::default(), acks: 0 })
     }
 
     fn take(&mut self, ack: Ack, flight: &mut InFlight) {
@@ -165,6 +188,9 @@ impl Coordinator {
             let entry = self.watermarks.entry(key).or_insert(watermark);
             *entry = (*entry).max(watermark);
         }
+        for (source, watermark) in ack.scans {
+            flight.scans.take(source, watermark);
+        }
         flight.contents.rows.extend(ack.rows.into_iter().map(|(sink, lane, refs)| (sink, lane, task, refs)));
         flight.contents.state.extend(ack.state.into_iter().map(|(id, refs)| (id, task, refs)));
         flight.acks += 1;
@@ -172,6 +198,7 @@ impl Coordinator {
 
     async fn decide(&mut self, flight: InFlight) -> Result<()> {
         let mut contents = flight.contents;
+        flight.scans.put_into(&mut self.watermarks);
         contents.positions = self.positions.clone();
         contents.watermarks = self.watermarks.clone();
         self.store.decide(contents).await?;
@@ -193,5 +220,32 @@ impl Coordinator {
         }
         self.teller.applied(progress.applied_epoch);
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn saved(before: Option<i64>, told: &[i64]) -> Option<i64> {
+        let key = ("in".to_owned(), WHOLE_SCAN.to_owned());
+        let mut watermarks: BTreeMap<SplitKey, i64> = before.map(|w| (key.clone(), w)).into_iter().collect();
+        let mut scans = ScanWatermarks::default();
+        for watermark in told {
+            scans.take("in".to_owned(), *watermark);
+        }
+        scans.put_into(&mut watermarks);
+        watermarks.remove(&key)
+    }
+
+    #[test]
+    fn the_first_task_at_a_barrier_says_how_far_a_scan_is() {
+        assert_eq!(saved(None, &[5, 7, 7]), Some(5));
+        assert_eq!(saved(None, &[7, 5]), Some(5));
+        assert_eq!(saved(None, &[NONE, 7]), None, "what came later is read again after a crash");
+        assert_eq!(saved(Some(4), &[NONE, 7]), Some(4));
+        assert_eq!(saved(Some(6), &[5, 5]), Some(6), "it never falls");
+        assert_eq!(saved(None, &[5, END]), Some(5));
+        assert_eq!(saved(Some(3), &[END, END]), Some(3), "the end of what there is now is not the end");
     }
 }

@@ -183,9 +183,7 @@ impl SourceTask {
                     ack.watermarks.push((split.key.clone(), own));
                 }
             }
-            if scan.forwarded != NONE && scan.forwarded != END {
-                ack.watermarks.push(((scan.source.clone(), WHOLE_SCAN.to_owned()), scan.forwarded));
-            }
+            ack.scans.push((scan.source.clone(), scan.forwarded));
         }
         self.base.barrier(barrier, ack)?;
         self.epoch = barrier.epoch + 1;

@@ -1,6 +1,6 @@
 //! A topic in memory, a fenced target in memory, and what opens them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -26,6 +26,8 @@ pub struct Topic {
     /// Readers end where the messages end, without being asked to.
     pub finite: AtomicBool,
     pub applied: Mutex<BTreeMap<String, String>>,
+    /// Partitions whose reader stands still once it has read everything.
+    pub shut: Mutex<BTreeSet<usize>>,
 }
 
 impl Topic {
@@ -34,6 +36,9 @@ impl Topic {
     }
     pub fn push(&self, partition: usize, time: i64, json: String) {
         self.partitions.lock()[partition].push((time, json));
+    }
+    pub fn shut(&self, partition: usize) {
+        self.shut.lock().insert(partition);
     }
     fn len(&self, partition: i32) -> usize {
         self.partitions.lock()[partition as usize].len()
@@ -89,7 +94,11 @@ struct TopicReader {
 
 impl SplitReader for TopicReader {
     fn read(&mut self, limits: &BatchLimits) -> Result<Read> {
-        if self.next >= self.end.unwrap_or(self.topic.len(self.split.partition)) {
+        let partition = self.split.partition;
+        while self.next >= self.topic.len(partition) && self.topic.shut.lock().contains(&(partition as usize)) {
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        if self.next >= self.end.unwrap_or(self.topic.len(partition)) {
             std::thread::sleep(limits.wait);
         }
         let partitions = self.topic.partitions.lock();

@@ -164,3 +164,39 @@ async fn a_window_goes_on_after_a_stop() {
     job.wait().await.unwrap();
     assert_eq!(target.multiset(), vec![vec![Some(1), Some(3)]]);
 }
+
+/// A task comes to a barrier late. What the others have read since raises the watermark, but is read again
+/// after a crash, and must not be late then.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_read_again_after_a_crash_is_not_late() {
+    let (world, topic, target) = world(2);
+    let dir = tempfile::tempdir().unwrap();
+    let mut plan = tidegate_plan::Plan::clone(&plan(0, None));
+    plan.settings.checkpoint_interval_ms = 20;
+    let plan = Arc::new(plan);
+    let options = || JobOptions { tasks: Some(2), ..JobOptions::new("job", dir.path(), Arc::new(SystemClock)) };
+    let job = Job::start(plan.clone(), world.clone(), options()).await.unwrap();
+    topic.shut(1);
+    push(&topic, 1, 1, 6_000);
+    until("partition 1", || job.progress().rows_read == 1).await;
+    // The task of partition 1 stands still; the other one passes the barrier, and only then has something to read.
+    tokio::time::sleep(Duration::from_millis(200)).await;
+    let before = job.progress().epoch;
+    topic.shut(0);
+    push(&topic, 0, 1, 100);
+    push(&topic, 0, 1, 7_000);
+    until("partition 0", || job.progress().rows_read == 3).await;
+    // Now the other passes it, too; nobody passes the next one.
+    topic.shut.lock().remove(&1);
+    until("the epoch", || job.progress().epoch == before.map(|e| e + 1)).await;
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    assert_eq!(job.progress().epoch, before.map(|e| e + 1));
+    job.abort();
+    topic.shut.lock().clear();
+    assert!(job.wait().await.is_err());
+
+    let bounded = JobOptions { until: Some(Bound::Latest), ..options() };
+    let summary = Job::start(plan, world, bounded).await.unwrap().wait().await.unwrap();
+    assert_eq!((summary.progress.rows_read, summary.progress.late), (2, 0));
+    assert_eq!(target.rows().len(), 3);
+}
