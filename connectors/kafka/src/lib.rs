@@ -17,6 +17,7 @@
 //! | `client/` | configuration, asking a cluster, what librdkafka says on the side |
 //! | `source/` | a split a partition; nothing is ever reset |
 //! | `sink/` | rows and fence in one transaction |
+//! | `direct/` | fetching without librdkafka, where that can be done |
 //! | `native/` | the calls that the rdkafka crate does not wrap; the only unsafe code |
 
 #[cfg(feature = "client")]
@@ -25,7 +26,11 @@ mod client;
 mod connector;
 pub mod descriptor;
 #[cfg(feature = "client")]
+mod direct;
+#[cfg(feature = "client")]
 mod error;
+#[cfg(feature = "client")]
+mod fetched;
 #[cfg(feature = "client")]
 mod native;
 #[cfg(feature = "client")]

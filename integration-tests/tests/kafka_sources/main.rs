@@ -5,6 +5,7 @@
 mod bounds;
 mod columns;
 mod dialects;
+mod fetching;
 mod groups;
 mod isolation;
 mod reading;

@@ -7,4 +7,4 @@ mod settings;
 
 pub use admin::{Connection, admin_client};
 pub use context::Context;
-pub use settings::Settings;
+pub use settings::{Settings, fetch_bytes};

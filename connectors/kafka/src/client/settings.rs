@@ -18,6 +18,16 @@ const PREFETCH_KIB: usize = 24 << 10;
 const LEAST_PREFETCH_KIB: usize = 1 << 10;
 const MOST_PREFETCH_KIB: usize = 4 << 10;
 
+/// What is prefetched of each of so many partitions.
+fn prefetch_kib(partitions: usize) -> usize {
+    (PREFETCH_KIB / partitions.max(1)).clamp(LEAST_PREFETCH_KIB, MOST_PREFETCH_KIB)
+}
+
+/// What is asked for at once of each of so many partitions.
+pub fn fetch_bytes(partitions: usize) -> usize {
+    (prefetch_kib(partitions) << 9).min(1 << 20)
+}
+
 /// How to reach a cluster, and as whom.
 #[derive(Clone)]
 pub struct Settings {
@@ -87,13 +97,12 @@ impl Settings {
     /// A property that librdkafka refuses.
     pub fn reader(&self, partitions: usize) -> Result<BaseConsumer<Context>> {
         let mut config = self.consumer_config();
-        let share = (PREFETCH_KIB / partitions.max(1)).clamp(LEAST_PREFETCH_KIB, MOST_PREFETCH_KIB);
-        default(&mut config, "queued.max.messages.kbytes", &share.to_string());
+        default(&mut config, "queued.max.messages.kbytes", &prefetch_kib(partitions).to_string());
         // As Java does: what was damaged on the way is noticed.
         default(&mut config, "check.crcs", "true");
         // By default a consumer that is slower than the broker stands still for a second at a time.
         default(&mut config, "fetch.queue.backoff.ms", "10");
-        default(&mut config, "fetch.message.max.bytes", &(share << 9).min(1 << 20).to_string());
+        default(&mut config, "fetch.message.max.bytes", &fetch_bytes(partitions).to_string());
         let isolation = match self.isolation {
             Isolation::ReadCommitted => "read_committed",
             Isolation::ReadUncommitted => "read_uncommitted",

@@ -11,6 +11,7 @@ use tidegate_core::table::{ColumnKind, Resource, SinkChanges, TableBinding, Tabl
 use tidegate_core::{Dialect, Error, Result};
 
 use super::fence::{self, FENCE};
+use super::fetch::FETCH;
 use super::flink::raw;
 use super::offsets;
 use crate::properties;
@@ -40,6 +41,7 @@ const OWN: &[OptionSpec] = &[
     opt("parallelism", Integer, "Most tasks."),
     opt("commitIntervalMs", Ignored, "positions are told to the group after each epoch"),
     FENCE,
+    FETCH,
     // Last: it takes every other name. `properties` knows them, and the nearest to an unknown one.
     opt("*", Text, "Any property of the Kafka client, by its own name."),
 ];

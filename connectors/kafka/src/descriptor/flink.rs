@@ -12,6 +12,7 @@ use tidegate_core::table::{Format, Partitioner, Resource, SinkChanges, TableBind
 use tidegate_core::{Dialect, Error, Result};
 
 use super::fence::{self, FENCE};
+use super::fetch::FETCH;
 use super::{metadata, offsets};
 use crate::properties;
 
@@ -63,6 +64,7 @@ const OWN: &[OptionSpec] = &[
     GUARANTEE,
     TRANSACTION_PREFIX,
     FENCE,
+    FETCH,
     opt("sink.transaction-naming-strategy", Ignored, "transactions are named by job, sink and lane"),
     SINK_PARALLELISM,
 ];

@@ -12,6 +12,7 @@ use tidegate_core::table::{CsvFormat, Format, JsonFormat, Resource, SinkChanges,
 use tidegate_core::{Dialect, Error, Result};
 
 use super::fence::{self, FENCE};
+use super::fetch::FETCH;
 use super::offsets;
 use crate::properties;
 
@@ -45,6 +46,7 @@ const OWN: &[OptionSpec] = &[
         .default("append"),
     opt("zookeeperQuorum", Ignored, "brokers are found by bootstrapServers"),
     FENCE,
+    FETCH,
     opt("kafka.*", Text, "Any property of a Kafka client, see docs/kafka-properties.md."),
 ];
 

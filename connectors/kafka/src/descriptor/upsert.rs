@@ -12,6 +12,7 @@ use tidegate_core::table::{Format, Resource, SinkChanges, SourceChanges, TableBi
 use tidegate_core::{Dialect, Error, Result};
 
 use super::fence::{self, FENCE};
+use super::fetch::FETCH;
 use super::flink::{
     GROUP, GUARANTEE, PROPERTIES, SCAN_PARALLELISM, SERVERS, SINK_PARALLELISM, TRANSACTION_PREFIX, apply,
     is_exactly_once,
@@ -41,6 +42,7 @@ const OWN: &[OptionSpec] = &[
     GUARANTEE,
     TRANSACTION_PREFIX,
     FENCE,
+    FETCH,
 ];
 
 #[derive(Debug, Deserialize)]

@@ -13,6 +13,7 @@ use tidegate_core::{Error, Result};
 
 use super::{Queue, c_name, text};
 use crate::client::Context;
+use crate::fetched::{self, Fetched, Named, Record};
 
 /// Messages taken from the queue in one call.
 const BATCH: usize = 1024;
@@ -28,31 +29,6 @@ pub struct Fetch {
 
 // SAFETY: librdkafka's handles may be used from any thread, one thread at a time owns this one.
 unsafe impl Send for Fetch {}
-
-/// One thing out of the queue.
-pub enum Fetched<'a> {
-    /// A record.
-    Record(Record<'a>),
-    /// Everything before this offset has been fetched.
-    End(i64),
-    /// The partition cannot be fetched, in the words of the client.
-    Failed(Code, String),
-}
-
-/// A record, borrowed from the client.
-pub struct Record<'a> {
-    /// Offset.
-    pub offset: i64,
-    /// Milliseconds since the epoch; -1 where unknown.
-    pub timestamp: i64,
-    /// What only the broker knows of it.
-    pub broker: BrokerFacts,
-    /// The key.
-    pub key: Option<&'a [u8]>,
-    /// The value; `None` is a tombstone.
-    pub value: Option<&'a [u8]>,
-    message: *const c::rd_kafka_message_t,
-}
 
 impl Fetch {
     /// Starts fetching at an offset. A partition of a client can be fetched once at a time.
@@ -157,7 +133,8 @@ unsafe fn fetched<'a>(message: *const c::rd_kafka_message_t) -> Fetched<'a> {
                     leader_epoch: (epoch >= 0).then_some(epoch),
                 };
                 let (key, value) = (bytes(m.key, m.key_len), bytes(m.payload, m.len));
-                Fetched::Record(Record { offset: m.offset, timestamp, broker, key, value, message })
+                let headers = fetched::Headers::Message(Headers(m));
+                Fetched::Record(Record { offset: m.offset, timestamp, broker, key, value, headers })
             }
             Code::PartitionEOF => Fetched::End(m.offset),
             code => Fetched::Failed(code, text(c::rd_kafka_message_errstr(message))),
@@ -172,14 +149,17 @@ unsafe fn bytes<'a>(at: *const std::os::raw::c_void, length: usize) -> Option<&'
     (!at.is_null()).then(|| unsafe { std::slice::from_raw_parts(at.cast(), length) })
 }
 
-impl Record<'_> {
-    /// The headers in order; empty for most records, at the price of one look.
-    pub fn headers(&self) -> Vec<(String, Option<Vec<u8>>)> {
+/// The headers of a message.
+pub struct Headers<'a>(&'a c::rd_kafka_message_t);
+
+impl Headers<'_> {
+    /// In order; empty for most records, at the price of one look.
+    pub fn read(&self) -> Named {
         let mut out = Vec::new();
         let mut list = ptr::null_mut();
         // SAFETY: the message is live while borrowed; the list belongs to it.
         unsafe {
-            if Code::from(c::rd_kafka_message_headers(self.message, &mut list)) != Code::NoError {
+            if Code::from(c::rd_kafka_message_headers(self.0, &mut list)) != Code::NoError {
                 return out;
             }
             let (mut name, mut value, mut size) = (ptr::null(), ptr::null(), 0);

@@ -1,6 +1,7 @@
 //! Topics as a message source: a split a partition.
 //!
 //! - [`reader`]: reading one partition; nothing is ever reset.
+//! - [`fetch`]: who fetches it.
 //! - [`starts`]: where a split starts and ends.
 //! - [`watch`]: whether the topics are still the ones that were opened.
 //! - [`group`]: consumer-group offsets, for people and for starting.
@@ -8,6 +9,7 @@
 //! Positions are offsets as text; a split's identity is the topic's id.
 
 mod buffers;
+mod fetch;
 mod group;
 mod reader;
 mod starts;
@@ -19,7 +21,6 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use parking_lot::Mutex;
-use rdkafka::consumer::BaseConsumer;
 use regex::Regex;
 use tidegate_core::source::{LostRange, Resolved, Source, SplitReader};
 use tidegate_core::split::{Bound, Position, Split, StartMode};
@@ -27,10 +28,13 @@ use tidegate_core::table::{BoundTable, ColumnKind, Resource, TableColumn};
 use tidegate_core::{Error, Result};
 
 use self::buffers::Buffers;
+use self::fetch::Fetcher;
 use self::group::Group;
 use self::reader::{PartitionReader, Shared};
 use self::watch::Watch;
-use crate::client::{Connection, Context, Settings};
+use crate::client::{Connection, Settings};
+use crate::descriptor::FETCH;
+use crate::direct::Limits;
 use crate::native::admin::Described;
 use crate::sink::FENCE_PREFIX;
 
@@ -51,9 +55,11 @@ pub struct KafkaSource {
     group: Option<Arc<Group>>,
     discovery: Option<Duration>,
     headers: bool,
+    /// Whether fetching without librdkafka is allowed.
+    direct: bool,
     buffers: Buffers,
     watch: Arc<Watch>,
-    fetcher: Mutex<Option<Arc<BaseConsumer<Context>>>>,
+    fetcher: Mutex<Option<Fetcher>>,
     known: Mutex<BTreeMap<String, Described>>,
 }
 
@@ -72,7 +78,8 @@ impl KafkaSource {
         };
         let is_headers = |c: &TableColumn| matches!(&c.kind, ColumnKind::Metadata { key, .. } if key == "headers");
         let headers = table.spec.columns.iter().any(is_headers);
-        Self::new(Settings::of(table)?, topics, discovery, headers)
+        let direct = table.options.get(FETCH.name).is_none_or(|how| how == "direct");
+        Ok(KafkaSource { headers, direct, ..Self::new(Settings::of(table)?, topics, discovery)? })
     }
 
     /// One topic, by the properties of a client, without a table.
@@ -80,10 +87,10 @@ impl KafkaSource {
     /// # Errors
     /// Properties that cannot be used.
     pub fn topic(settings: Settings, topic: &str) -> Result<KafkaSource> {
-        Self::new(settings, Topics::Named { names: vec![topic.to_owned()], create: None }, None, true)
+        Self::new(settings, Topics::Named { names: vec![topic.to_owned()], create: None }, None)
     }
 
-    fn new(settings: Settings, topics: Topics, discovery: Option<Duration>, headers: bool) -> Result<KafkaSource> {
+    fn new(settings: Settings, topics: Topics, discovery: Option<Duration>) -> Result<KafkaSource> {
         let connection = Connection::new(settings)?;
         let settings = &connection.settings;
         let group = settings.group.clone().map(|name| Arc::new(Group::new(settings.clone(), name)));
@@ -93,7 +100,8 @@ impl KafkaSource {
             topics,
             group,
             discovery,
-            headers,
+            headers: true,
+            direct: true,
             buffers: Buffers::default(),
             fetcher: Mutex::default(),
             known: Mutex::default(),
@@ -134,16 +142,19 @@ impl KafkaSource {
         Ok(out)
     }
 
-    /// The client that fetches, made when the number of partitions that share its memory is known.
-    fn fetcher(&self) -> Result<Arc<BaseConsumer<Context>>> {
+    /// Who fetches, decided when the number of partitions that share its memory is known.
+    fn fetcher(&self) -> Result<Fetcher> {
         let mut fetcher = self.fetcher.lock();
-        if let Some(client) = &*fetcher {
-            return Ok(client.clone());
+        if let Some(made) = &*fetcher {
+            return Ok(made.clone());
         }
         let partitions = self.known.lock().values().map(|t| t.partitions as usize).sum();
-        let client = Arc::new(self.connection.settings.reader(partitions)?);
-        *fetcher = Some(client.clone());
-        Ok(client)
+        let settings = &self.connection.settings;
+        let made = Fetcher {
+            client: Arc::new(settings.reader(partitions)?),
+            direct: Limits::of(settings, partitions).filter(|_| self.direct).map(Arc::new),
+        };
+        Ok(fetcher.insert(made).clone())
     }
 }
 
@@ -227,7 +238,7 @@ impl Source for KafkaSource {
             })
             .await?;
         let shared = Shared {
-            client: self.fetcher()?,
+            fetcher: self.fetcher()?,
             watch: self.watch.clone(),
             buffers: self.buffers.clone(),
             headers: self.headers,

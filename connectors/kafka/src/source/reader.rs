@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::BytesMut;
-use rdkafka::consumer::{BaseConsumer, Consumer};
+use rdkafka::consumer::Consumer;
 use rdkafka::error::RDKafkaErrorCode as Code;
 use tidegate_core::raw::{ByteRange, RawBatch, RawRecord, encode_headers};
 use tidegate_core::source::{BatchLimits, Read, SplitReader};
@@ -12,29 +12,28 @@ use tidegate_core::split::{Position, Split};
 use tidegate_core::{Error, Result, Retry};
 
 use super::buffers::Buffers;
+use super::fetch::{Fetch, Fetcher, Place};
 use super::watch::Watch;
 use super::{at, lost};
-use crate::client::Context;
 use crate::error;
-use crate::native::fetch::{Fetch, Fetched, Record};
+use crate::fetched::{Fetched, Record};
 
 /// Records asked for at once; the limit in bytes is looked at in between.
 const TAKE: usize = 512;
 
 /// What the readers of a source share.
 pub(super) struct Shared {
-    pub client: Arc<BaseConsumer<Context>>,
+    pub fetcher: Fetcher,
     pub watch: Arc<Watch>,
     pub buffers: Buffers,
-    /// Whether anybody reads the headers: the client parses them for each record anew.
+    /// Whether anybody reads the headers: they are parsed for each record anew.
     pub headers: bool,
 }
 
 /// Reads a partition from an offset on.
 pub(super) struct PartitionReader {
     shared: Shared,
-    topic: Arc<str>,
-    partition: i32,
+    place: Place,
     next: i64,
     end: Option<i64>,
     /// Started with the first read: another reader of this partition may still be open before.
@@ -62,8 +61,7 @@ impl PartitionReader {
     pub(super) fn new(shared: Shared, split: &Split, offset: i64, end: Option<i64>) -> Self {
         PartitionReader {
             shared,
-            topic: split.topic.as_str().into(),
-            partition: split.partition,
+            place: Place::of(split),
             next: offset,
             end,
             fetch: None,
@@ -84,7 +82,7 @@ impl PartitionReader {
         let mut filling = Filling { data, records, next, end, headers, failed: None };
         let fetch = match &mut self.fetch {
             Some(fetch) => fetch,
-            none => none.insert(Fetch::start(self.shared.client.clone(), &self.topic, self.partition, self.next)?),
+            none => none.insert(self.shared.fetcher.start(&self.place, self.next)?),
         };
         let mut wait = limits.wait;
         while filling.records.len() < limits.rows && filling.data.len() < limits.bytes && !filling.is_over() {
@@ -95,36 +93,48 @@ impl PartitionReader {
             }
             wait = Duration::ZERO;
         }
+        if self.shared.fetcher.leave_to_client(&self.place, fetch) {
+            self.fetch = None;
+        }
         self.records = filling.records.len();
         Ok(filling)
     }
 
-    /// Said once an outage; the client itself goes on trying.
+    /// Said once an outage; who fetches goes on trying.
     fn outage(&mut self) -> Option<Error> {
-        let told = self.shared.client.context().told();
-        if !told.take_outage() || std::mem::replace(&mut self.outage, true) {
-            return None;
-        }
-        let error = Error::external(format!("no broker can be reached{}", told.hint()));
-        Some(error.retry(Retry::After(Duration::from_millis(100))))
+        let told = self.shared.fetcher.client.context().told();
+        let what = match self.fetch.as_mut().and_then(Fetch::take_outage) {
+            Some(why) => format!("{} does not go on at the moment: {why}", self.doing()),
+            None if told.take_outage() => format!("no broker can be reached{}", told.hint()),
+            None => return None,
+        };
+        let error = Error::external(what).retry(Retry::After(Duration::from_millis(100)));
+        (!std::mem::replace(&mut self.outage, true)).then_some(error)
+    }
+
+    fn doing(&self) -> String {
+        let Place { topic, partition, .. } = &self.place;
+        format!("reading topic '{topic}' partition {partition} offset {}", self.next)
     }
 
     fn failed(&self, code: Code, reason: &str) -> Error {
         self.shared.watch.look();
-        if let Some(gone) = self.shared.watch.gone(&self.topic) {
+        if let Some(gone) = self.shared.watch.gone(&self.place.topic) {
             return gone;
         }
-        let doing = format!("reading topic '{}' partition {} offset {}", self.topic, self.partition, self.next);
+        let Place { topic, partition, .. } = &self.place;
+        let doing = self.doing();
         let said = if reason.is_empty() { doing } else { format!("{doing} ({reason})") };
         match code {
             Code::AutoOffsetReset | Code::OffsetOutOfRange => {
-                match self.shared.watch.lost(&self.topic, self.partition, self.next) {
-                    Ok(Some(gone)) => lost(&self.topic, &format!("partition {}: {}", self.partition, gone.what)),
+                match self.shared.watch.lost(topic, *partition, self.next) {
+                    Ok(Some(gone)) => lost(topic, &format!("partition {partition}: {}", gone.what)),
                     // There after all, or nobody can tell at the moment.
                     Ok(None) => Error::external(said),
                     Err(e) => e.context(said),
                 }
             }
+            Code::LogTruncation => lost(topic, &format!("partition {partition}: {reason}")),
             code => error::of_code(code, &said),
         }
     }
@@ -159,13 +169,20 @@ impl Filling {
         let key = record.key.map(|k| self.copy(k));
         let value = record.value.map(|v| self.copy(v));
         let headers = if self.headers { self.copy_headers(record) } else { None };
+        if self.failed.is_some() {
+            return;
+        }
         let (offset, timestamp, broker) = (record.offset, record.timestamp, record.broker);
         self.records.push(RawRecord { key, value, headers, offset, timestamp, broker });
         self.next = record.offset + 1;
     }
 
     fn copy_headers(&mut self, record: &Record<'_>) -> Option<ByteRange> {
-        let headers = record.headers();
+        let Some(headers) = record.headers.read() else {
+            let what = format!("the headers of the record at offset {} make no sense", record.offset);
+            self.failed = Some((Code::BadMessage, what));
+            return None;
+        };
         (!headers.is_empty()).then(|| self.copy(&encode_headers(&headers)))
     }
 
@@ -183,7 +200,7 @@ impl SplitReader for PartitionReader {
             return Ok(Read::End);
         }
         // Errors of the connection are told on the client's own queue.
-        let _ = self.shared.client.poll(Duration::ZERO);
+        let _ = self.shared.fetcher.client.poll(Duration::ZERO);
         let (filling, taken) = match self.held.take() {
             Some(held) => held,
             None => (self.fill(limits)?, Instant::now()),
@@ -193,7 +210,7 @@ impl SplitReader for PartitionReader {
             return Ok(Read::Nothing);
         }
         // What has become known while these were taken.
-        if let Some(gone) = self.shared.watch.gone(&self.topic) {
+        if let Some(gone) = self.shared.watch.gone(&self.place.topic) {
             return Err(gone);
         }
         if filling.records.is_empty() {
@@ -219,8 +236,8 @@ impl SplitReader for PartitionReader {
         }
         let behind = self.fetch.as_ref().and_then(Fetch::known_end).map(|end| (end - self.next).max(0) as u64);
         Ok(Read::Messages(RawBatch {
-            topic: self.topic.clone(),
-            partition: self.partition,
+            topic: self.place.topic.clone(),
+            partition: self.place.partition,
             data: self.shared.buffers.lend(filling.data),
             records: filling.records,
             next: self.position(),

@@ -12,9 +12,10 @@ use tidegate_core::{Error, Result};
 
 use super::{BRIEFLY, PAUSE, Place, Reading, Refused, Settle, Target, partition_of, stored};
 use crate::client::{Context, Settings};
+use crate::fetched::Fetched;
 use crate::native::admin::{Described, OffsetAt, View};
 use crate::native::coordinator::Asker;
-use crate::native::fetch::{Fetch, Fetched};
+use crate::native::fetch::Fetch;
 use crate::sink::names::Names;
 use crate::{client, error};
 

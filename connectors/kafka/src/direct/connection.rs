@@ -1,0 +1,170 @@
+//! A connection to one broker: frames out, frames in, one question at a time.
+
+use std::io::{self, ErrorKind, Read, Write};
+use std::net::{TcpStream, ToSocketAddrs};
+use std::time::{Duration, Instant};
+
+use super::calls;
+
+/// Of the length in front of a frame.
+const PREFIX: usize = 4;
+/// An answer larger than this is none.
+const LARGEST: usize = 1 << 30;
+
+/// A connection to a broker that speaks what is needed.
+#[derive(Debug)]
+pub(super) struct Connection {
+    stream: TcpStream,
+    blocking: bool,
+}
+
+/// Why there is no connection.
+#[derive(Debug)]
+pub(super) enum NotMade {
+    /// Another time, perhaps.
+    Unreachable(String),
+    /// The broker does not speak what is needed.
+    TooOld,
+}
+
+/// A frame that is coming in. Its memory is kept for the next one.
+#[derive(Debug, Default)]
+pub(super) struct Frame {
+    bytes: Vec<u8>,
+    filled: usize,
+}
+
+impl Frame {
+    pub(super) fn clear(&mut self) {
+        self.filled = 0;
+    }
+
+    /// One that has come.
+    #[cfg(test)]
+    pub(super) fn of(body: &[u8]) -> Frame {
+        let bytes = [&(body.len() as u32).to_be_bytes(), body].concat();
+        Frame { filled: bytes.len(), bytes }
+    }
+
+    /// The length of the whole frame, once its beginning is there.
+    fn length(&self) -> Option<usize> {
+        let (prefix, _) = self.bytes[..self.filled].split_first_chunk::<PREFIX>()?;
+        Some(PREFIX + u32::from_be_bytes(*prefix) as usize)
+    }
+
+    /// What came behind the length; whole when [`Connection::receive`] says so.
+    pub(super) fn body(&self) -> &[u8] {
+        self.bytes[..self.filled].get(PREFIX..).unwrap_or_default()
+    }
+
+    /// Where the next bytes belong.
+    fn room(&mut self) -> io::Result<&mut [u8]> {
+        let end = self.length().unwrap_or(PREFIX);
+        if end > LARGEST {
+            return Err(io::Error::new(ErrorKind::InvalidData, format!("an answer of {end} bytes")));
+        }
+        if self.bytes.len() < end {
+            self.bytes.resize(end, 0);
+        }
+        Ok(&mut self.bytes[self.filled..end])
+    }
+}
+
+impl Connection {
+    /// Connects, and asks what the broker speaks. Blocks.
+    pub(super) fn make(host: &str, port: u16, client: &str, patience: Duration) -> Result<Connection, NotMade> {
+        let place = format!("{host}:{port}");
+        let unreachable = |e: io::Error| NotMade::Unreachable(format!("broker {place}: {e}"));
+        let mut connection = Self::reach(&place, patience).map_err(unreachable)?;
+        let mut frame = Frame::default();
+        let deadline = Instant::now() + patience;
+        connection.send(&calls::ask_versions(client)).map_err(unreachable)?;
+        while !connection.receive(&mut frame, Duration::from_millis(100)).map_err(unreachable)? {
+            if Instant::now() > deadline {
+                return Err(unreachable(ErrorKind::TimedOut.into()));
+            }
+        }
+        match calls::speaks(frame.body()) {
+            Some(true) => Ok(connection),
+            Some(false) => Err(NotMade::TooOld),
+            None => Err(unreachable(io::Error::new(ErrorKind::InvalidData, "not an answer of Kafka's"))),
+        }
+    }
+
+    /// The first address that answers.
+    fn reach(place: &str, patience: Duration) -> io::Result<Connection> {
+        let mut failed = io::Error::new(ErrorKind::NotFound, "no address of that name");
+        for address in place.to_socket_addrs()? {
+            match TcpStream::connect_timeout(&address, patience) {
+                Ok(stream) => {
+                    stream.set_nodelay(true)?;
+                    stream.set_nonblocking(true)?;
+                    return Ok(Connection { stream, blocking: false });
+                }
+                Err(e) => failed = e,
+            }
+        }
+        Err(failed)
+    }
+
+    /// Questions are far smaller than what a socket takes at once.
+    pub(super) fn send(&mut self, frame: &[u8]) -> io::Result<()> {
+        self.stream.write_all(frame)
+    }
+
+    /// Takes what has come, and waits for more at most this long while the frame is not whole. Whether it is.
+    pub(super) fn receive(&mut self, frame: &mut Frame, wait: Duration) -> io::Result<bool> {
+        let deadline = Instant::now() + wait;
+        loop {
+            if self.take(frame)? {
+                return Ok(true);
+            }
+            let left = deadline.saturating_duration_since(Instant::now());
+            if left.is_zero() || !self.wait(frame, left)? {
+                return Ok(false);
+            }
+        }
+    }
+
+    /// Takes what is there. Whether the frame is whole.
+    fn take(&mut self, frame: &mut Frame) -> io::Result<bool> {
+        self.set_blocking(false)?;
+        while frame.length() != Some(frame.filled) {
+            match self.stream.read(frame.room()?) {
+                Ok(0) => return Err(io::Error::new(ErrorKind::UnexpectedEof, "the broker closed the connection")),
+                Ok(read) => frame.filled += read,
+                Err(e) if e.kind() == ErrorKind::Interrupted => {}
+                Err(e) if is_nothing(&e) => return Ok(false),
+                Err(e) => return Err(e),
+            }
+        }
+        Ok(true)
+    }
+
+    /// Waits for the next bytes. Whether some came.
+    fn wait(&mut self, frame: &mut Frame, left: Duration) -> io::Result<bool> {
+        self.set_blocking(true)?;
+        self.stream.set_read_timeout(Some(left.max(Duration::from_millis(1))))?;
+        match self.stream.read(frame.room()?) {
+            Ok(0) => Err(io::Error::new(ErrorKind::UnexpectedEof, "the broker closed the connection")),
+            Ok(read) => {
+                frame.filled += read;
+                Ok(true)
+            }
+            Err(e) if is_nothing(&e) => Ok(false),
+            Err(e) => Err(e),
+        }
+    }
+
+    fn set_blocking(&mut self, blocking: bool) -> io::Result<()> {
+        if self.blocking != blocking {
+            self.stream.set_nonblocking(!blocking)?;
+            self.blocking = blocking;
+        }
+        Ok(())
+    }
+}
+
+fn is_nothing(e: &io::Error) -> bool {
+    matches!(e.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut | ErrorKind::Interrupted)
+}
