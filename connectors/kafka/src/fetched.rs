@@ -1,5 +1,6 @@
 //! What comes out of a partition, whoever fetches it.
 
+use bytes::Bytes;
 use rdkafka::error::RDKafkaErrorCode as Code;
 use tidegate_core::raw::BrokerFacts;
 
@@ -14,6 +15,28 @@ pub enum Fetched<'a> {
     End(i64),
     /// The partition cannot be fetched: the reason, and more in words.
     Failed(Code, String),
+}
+
+/// Takes what is fetched.
+pub trait Taker {
+    /// The records that follow lie in these bytes, where they may stay. False: not now; nothing follows.
+    fn lies_in(&mut self, bytes: &Bytes) -> bool;
+    /// The records that follow lie where they do not stay. False: not now; nothing follows.
+    fn lies_elsewhere(&mut self) -> bool;
+    /// The next thing.
+    fn take(&mut self, fetched: Fetched<'_>);
+}
+
+impl<F: FnMut(Fetched<'_>)> Taker for F {
+    fn lies_in(&mut self, _: &Bytes) -> bool {
+        true
+    }
+    fn lies_elsewhere(&mut self) -> bool {
+        true
+    }
+    fn take(&mut self, fetched: Fetched<'_>) {
+        self(fetched);
+    }
 }
 
 /// A record, borrowed from who fetches.

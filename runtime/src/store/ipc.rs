@@ -8,11 +8,11 @@
 //! continuation marker, which is no possible length.
 
 use std::cell::RefCell;
-use std::io::Cursor;
 use std::sync::Arc;
 
 use arrow_array::{Array, ArrayRef, Int8Array, RecordBatch, RecordBatchOptions};
-use arrow_ipc::reader::StreamReader;
+use arrow_buffer::Buffer;
+use arrow_ipc::reader::StreamDecoder;
 use arrow_ipc::writer::StreamWriter;
 use arrow_schema::{DataType, Field, Schema};
 use lz4_flex::block::{compress_into, decompress, get_maximum_output_size};
@@ -27,12 +27,14 @@ const KIND_COLUMN: &str = "__kind";
 const LENGTH: usize = 4;
 /// How an Arrow IPC stream begins.
 const CONTINUATION: u32 = u32::MAX;
-/// Bytes of the buffer below that are kept for the next frame.
+/// Bytes of each of the buffers below that are kept for the next frame.
 const KEPT: usize = 4 << 20;
 
 thread_local! {
     /// The stream before it is compressed: fresh memory for each frame costs as much as compressing.
     static STREAM: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
+    /// And after: a block may become larger than its stream, most become far smaller.
+    static BLOCK: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
 }
 
 fn broken(e: impl std::fmt::Display) -> Error {
@@ -78,11 +80,20 @@ fn compressed(stream: &[u8]) -> Result<Vec<u8>> {
     let length = u32::try_from(stream.len()).ok().filter(|n| *n != CONTINUATION);
     let length =
         length.ok_or_else(|| Error::user("a single batch is larger than 4 GiB").help("lower the batch limits"))?;
-    let mut bytes = vec![0; HEADER + LENGTH + get_maximum_output_size(stream.len())];
-    bytes[HEADER..HEADER + LENGTH].copy_from_slice(&length.to_le_bytes());
-    let written = compress_into(stream, &mut bytes[HEADER + LENGTH..]).map_err(broken)?;
-    bytes.truncate(HEADER + LENGTH + written);
-    Ok(bytes)
+    BLOCK.with_borrow_mut(|block| {
+        let most = get_maximum_output_size(stream.len());
+        if block.len() < most {
+            block.resize(most, 0);
+        }
+        let written = compress_into(stream, block).map_err(broken)?;
+        let mut bytes = Vec::with_capacity(HEADER + LENGTH + written);
+        bytes.resize(HEADER, 0);
+        bytes.extend_from_slice(&length.to_le_bytes());
+        bytes.extend_from_slice(&block[..written]);
+        block.truncate(KEPT);
+        block.shrink_to(KEPT);
+        Ok(bytes)
+    })
 }
 
 /// The batch in a frame's payload.
@@ -93,8 +104,15 @@ pub fn read_batch(payload: &[u8]) -> Result<RecordBatch> {
     let (length, block) = payload.split_first_chunk::<LENGTH>().ok_or_else(|| broken("no batch"))?;
     let length = u32::from_le_bytes(*length);
     let stream = if length == CONTINUATION { payload.to_vec() } else { decompressed(block, length)? };
-    let mut reader = StreamReader::try_new(Cursor::new(stream), None).map_err(broken)?;
-    reader.next().ok_or_else(|| broken("no batch"))?.map_err(broken)
+    let mut stream = Buffer::from_vec(stream);
+    let mut decoder = StreamDecoder::new();
+    while !stream.is_empty() {
+        // Columns point into the stream; nothing is copied.
+        if let Some(batch) = decoder.decode(&mut stream).map_err(broken)? {
+            return Ok(batch);
+        }
+    }
+    Err(broken("no batch"))
 }
 
 fn decompressed(block: &[u8], length: u32) -> Result<Vec<u8>> {

@@ -2,17 +2,19 @@
 
 use std::ops::Range;
 
+use bytes::Bytes;
+
 use super::aborted::Aborted;
 use super::batch::{Batch, Header, Old};
 use super::codec;
-use super::connection::Frame;
 use super::wire::Cut;
-use crate::fetched::{Fetched, Record};
+use crate::fetched::{Fetched, Record, Taker};
 
-/// The batches of one answer, read from front to back. Its memory is used again for the next.
+/// The batches of one answer, read from front to back.
 pub(super) struct Answer {
-    frame: Frame,
-    /// The batches ahead.
+    /// The bytes of the answer.
+    frame: Bytes,
+    /// The batches ahead, in the frame.
     ahead: Range<usize>,
     /// The batch that is read.
     open: Option<Open>,
@@ -20,6 +22,8 @@ pub(super) struct Answer {
     unpacked: Vec<u8>,
     aborted: Aborted,
     check: bool,
+    /// No batch of it has been read.
+    untouched: bool,
 }
 
 /// A batch of which records are still to be read.
@@ -49,15 +53,22 @@ pub(super) fn reaches(mut batches: &[u8]) -> Option<(i64, i32)> {
 impl Answer {
     /// None yet. `check`: whether the sums of batches are looked at.
     pub(super) fn new(check: bool) -> Answer {
-        let frame = Frame::default();
-        Answer { frame, ahead: 0..0, open: None, unpacked: Vec::new(), aborted: Aborted::default(), check }
+        Answer {
+            frame: Bytes::new(),
+            ahead: 0..0,
+            open: None,
+            unpacked: Vec::new(),
+            aborted: Aborted::default(),
+            check,
+            untouched: false,
+        }
     }
 
-    /// Goes on with the batches that are at this place of a frame, which is exchanged for the old one.
-    pub(super) fn begin(&mut self, frame: &mut Frame, batches: Range<usize>, aborted: Vec<(i64, i64)>) {
+    /// Goes on with the batches that are at this place of these bytes.
+    pub(super) fn begin(&mut self, frame: Bytes, batches: Range<usize>, aborted: Vec<(i64, i64)>) {
         debug_assert!(self.is_over());
-        std::mem::swap(&mut self.frame, frame);
-        (self.ahead, self.aborted) = (batches, Aborted::new(aborted));
+        (self.frame, self.ahead, self.aborted) = (frame, batches, Aborted::new(aborted));
+        self.untouched = true;
     }
 
     /// Whether all of it has been read.
@@ -65,42 +76,45 @@ impl Answer {
         self.ahead.is_empty() && self.open.is_none()
     }
 
-    /// Gives records to `each` until `count` has grown to `most` or the answer is over.
-    pub(super) fn take(
-        &mut self,
-        most: usize,
-        count: &mut usize,
-        each: &mut impl FnMut(Fetched<'_>),
-    ) -> Result<(), Stop> {
+    /// Gives records to `taker` until `count` has grown to `most`, the answer is over, or what follows is not wanted
+    /// now. Whether that is so.
+    pub(super) fn take(&mut self, most: usize, count: &mut usize, taker: &mut impl Taker) -> Result<bool, Stop> {
         while *count < most {
             if let Some(open) = &mut self.open {
-                let bytes = if open.packed { &self.unpacked[..] } else { self.frame.body() };
-                *count += open.take(bytes, most - *count, each)?;
+                if !(if open.packed { taker.lies_elsewhere() } else { taker.lies_in(&self.frame) }) {
+                    return Ok(true);
+                }
+                let bytes = if open.packed { &self.unpacked[..] } else { &self.frame[..] };
+                *count += open.take(bytes, most - *count, taker)?;
                 if open.left == 0 {
-                    each(Fetched::End(open.header.next()));
+                    taker.take(Fetched::End(open.header.next()));
                     self.open = None;
                 }
-            } else if !self.open(each)? {
-                return Ok(());
+            } else if !self.open(taker)? {
+                // Its memory is wanted for the next.
+                self.frame = Bytes::new();
+                break;
             }
         }
-        Ok(())
+        Ok(false)
     }
 
     /// Opens the next batch that has records to give. Whether there is one.
-    fn open(&mut self, each: &mut impl FnMut(Fetched<'_>)) -> Result<bool, Stop> {
+    fn open(&mut self, taker: &mut impl Taker) -> Result<bool, Stop> {
         while !self.ahead.is_empty() {
-            let body = self.frame.body();
-            let mut bytes = &body[self.ahead.clone()];
+            let mut bytes = &self.frame[self.ahead.clone()];
             let batch = match Batch::read(&mut bytes) {
                 Some(Ok(batch)) => batch,
                 Some(Err(Old)) => return Err(Stop::Old),
+                // A broker sends at least one; asking again would give the same.
+                None if self.untouched => return Err(Stop::Damaged("the answer has no whole batch".to_owned())),
                 // The last one is cut off where the answer was full.
                 None => {
                     self.ahead = 0..0;
                     return Ok(false);
                 }
             };
+            self.untouched = false;
             let end = self.ahead.end - bytes.len();
             self.ahead.start = end;
             let header = batch.header;
@@ -108,7 +122,7 @@ impl Answer {
                 return Err(damaged(&header, "its CRC is another"));
             }
             if self.aborted.hides(&batch) || header.is_control() || header.records <= 0 {
-                each(Fetched::End(header.next()));
+                taker.take(Fetched::End(header.next()));
                 continue;
             }
             let packed = header.codec() != 0;
@@ -125,15 +139,15 @@ impl Answer {
 }
 
 impl Open {
-    /// Gives up to `most` records to `each`. How many.
-    fn take(&mut self, bytes: &[u8], most: usize, each: &mut impl FnMut(Fetched<'_>)) -> Result<usize, Stop> {
+    /// Gives up to `most` records to `taker`. How many.
+    fn take(&mut self, bytes: &[u8], most: usize, taker: &mut impl Taker) -> Result<usize, Stop> {
         let mut cut = Cut(&bytes[self.at..]);
         let count = most.min(usize::try_from(self.left).unwrap_or(0));
         for _ in 0..count {
             let Some(record) = Record::read(&mut cut, &self.header) else {
                 return Err(damaged(&self.header, "a record of it makes no sense"));
             };
-            each(Fetched::Record(record));
+            taker.take(Fetched::Record(record));
         }
         self.at = bytes.len() - cut.0.len();
         self.left -= count as i32;

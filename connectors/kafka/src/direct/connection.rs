@@ -4,7 +4,10 @@ use std::io::{self, ErrorKind, Read, Write};
 use std::net::{TcpStream, ToSocketAddrs};
 use std::time::{Duration, Instant};
 
+use bytes::{Bytes, BytesMut};
+
 use super::calls;
+use crate::source::Buffers;
 
 /// Of the length in front of a frame.
 const PREFIX: usize = 4;
@@ -27,46 +30,61 @@ pub(super) enum NotMade {
     TooOld,
 }
 
-/// A frame that is coming in. Its memory is kept for the next one.
-#[derive(Debug, Default)]
+/// A frame that is coming in. Memory is taken for it when its length is known: most of the time none is.
+#[derive(Default)]
 pub(super) struct Frame {
-    bytes: Vec<u8>,
+    buffers: Buffers,
+    prefix: [u8; PREFIX],
+    /// Initialised to its end, which may lie behind the frame's.
+    body: BytesMut,
+    /// Bytes that have come, those of the length included.
     filled: usize,
 }
 
 impl Frame {
+    /// Of memory of these buffers.
+    pub(super) fn new(buffers: Buffers) -> Frame {
+        Frame { buffers, ..Frame::default() }
+    }
+
+    /// The next one: what has come of the last is nothing.
     pub(super) fn clear(&mut self) {
         self.filled = 0;
     }
 
-    /// One that has come.
-    #[cfg(test)]
-    pub(super) fn of(body: &[u8]) -> Frame {
-        let bytes = [&(body.len() as u32).to_be_bytes(), body].concat();
-        Frame { filled: bytes.len(), bytes }
-    }
-
-    /// The length of the whole frame, once its beginning is there.
+    /// The length of the body, once it is there.
     fn length(&self) -> Option<usize> {
-        let (prefix, _) = self.bytes[..self.filled].split_first_chunk::<PREFIX>()?;
-        Some(PREFIX + u32::from_be_bytes(*prefix) as usize)
+        (self.filled >= PREFIX).then_some(u32::from_be_bytes(self.prefix) as usize)
     }
 
-    /// What came behind the length; whole when [`Connection::receive`] says so.
+    fn is_whole(&self) -> bool {
+        self.length().is_some_and(|length| self.filled == PREFIX + length)
+    }
+
+    /// What stands behind the length; whole when [`Connection::receive`] says so.
     pub(super) fn body(&self) -> &[u8] {
-        self.bytes[..self.filled].get(PREFIX..).unwrap_or_default()
+        &self.body[..self.filled.saturating_sub(PREFIX)]
+    }
+
+    /// Lends the body, and perhaps more behind it.
+    pub(super) fn lend(&mut self) -> Bytes {
+        self.filled = 0;
+        self.buffers.lend(std::mem::take(&mut self.body))
     }
 
     /// Where the next bytes belong.
     fn room(&mut self) -> io::Result<&mut [u8]> {
-        let end = self.length().unwrap_or(PREFIX);
-        if end > LARGEST {
-            return Err(io::Error::new(ErrorKind::InvalidData, format!("an answer of {end} bytes")));
+        let Some(length) = self.length() else { return Ok(&mut self.prefix[self.filled..]) };
+        if length > LARGEST {
+            return Err(io::Error::new(ErrorKind::InvalidData, format!("an answer of {length} bytes")));
         }
-        if self.bytes.len() < end {
-            self.bytes.resize(end, 0);
+        if self.filled == PREFIX && self.body.is_empty() {
+            self.body = self.buffers.take_as_it_is();
         }
-        Ok(&mut self.bytes[self.filled..end])
+        if self.body.len() < length {
+            self.body.resize(length, 0);
+        }
+        Ok(&mut self.body[self.filled - PREFIX..length])
     }
 }
 
@@ -129,7 +147,7 @@ impl Connection {
     /// Takes what is there. Whether the frame is whole.
     fn take(&mut self, frame: &mut Frame) -> io::Result<bool> {
         self.set_blocking(false)?;
-        while frame.length() != Some(frame.filled) {
+        while !frame.is_whole() {
             match self.stream.read(frame.room()?) {
                 Ok(0) => return Err(io::Error::new(ErrorKind::UnexpectedEof, "the broker closed the connection")),
                 Ok(read) => frame.filled += read,

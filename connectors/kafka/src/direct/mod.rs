@@ -48,7 +48,14 @@ use self::connection::Frame;
 pub(crate) use self::limits::Limits;
 use self::link::{Link, Step, Way};
 use crate::client::Context;
-use crate::fetched::Fetched;
+use crate::fetched::{Fetched, Taker};
+use crate::source::Buffers;
+
+thread_local! {
+    /// What answers come into. The partitions that a thread reads share it: it is most likely still in the cache of
+    /// its processor.
+    static MEMORY: Buffers = Buffers::default();
+}
 
 /// A partition that is being fetched.
 pub(crate) struct Fetch {
@@ -72,7 +79,7 @@ pub(crate) struct Fetch {
 /// How it stands with the answer after the one that is read.
 enum Next {
     Unasked,
-    /// It has to come until then.
+    /// It, or more of it, has to come until then.
     Asked(Instant),
     /// All of it is there.
     There,
@@ -88,7 +95,7 @@ enum Ended {
 }
 
 impl Fetch {
-    /// Starts fetching at an offset.
+    /// Starts fetching at an offset, for the thread that calls this.
     pub(crate) fn start(
         client: Arc<BaseConsumer<Context>>,
         limits: Arc<Limits>,
@@ -104,31 +111,33 @@ impl Fetch {
             asked: Asked { topic: id, partition, offset, epoch: -1 },
             correlation: 0,
             next: Next::Unasked,
-            incoming: Frame::default(),
+            incoming: Frame::new(MEMORY.with(Buffers::clone)),
             end: None,
             outage: None,
             ended: None,
         }
     }
 
-    /// Gives what has been fetched to `each`, in order, up to `most` records; waits for the first one at most
+    /// Gives what has been fetched to `taker`, in order, up to `most` records; waits for the first one at most
     /// this long. How many records that were. Those of the first batch that are before the offset come too.
-    pub(crate) fn take(&mut self, most: usize, wait: Duration, mut each: impl FnMut(Fetched<'_>)) -> usize {
+    pub(crate) fn take(&mut self, most: usize, wait: Duration, taker: &mut impl Taker) -> usize {
         let deadline = Instant::now() + wait;
         let mut count = 0;
         // Keeps the next answer coming while this one is read.
         let mut now = Instant::now();
         self.go_on(now);
         loop {
-            if let Err(stop) = self.answer.take(most, &mut count, &mut each) {
-                self.ended = Some(stop.into());
+            match self.answer.take(most, &mut count, taker) {
+                Ok(false) => {}
+                Ok(true) => return count,
+                Err(stop) => self.ended = Some(stop.into()),
             }
             if count == most {
                 return count;
             }
             if let Some(ended) = &self.ended {
                 if let Ended::Failed(code, why) = ended {
-                    each(Fetched::Failed(*code, why.clone()));
+                    taker.take(Fetched::Failed(*code, why.clone()));
                 }
                 return count;
             }
@@ -186,9 +195,13 @@ impl Fetch {
         }
         self.ask()?;
         let Link::Open(connection) = &mut self.link else { return Ok(()) };
+        let had = self.incoming.body().len();
         if connection.receive(&mut self.incoming, deadline.saturating_duration_since(Instant::now()))? {
             self.next = Next::There;
             return self.turn();
+        }
+        if self.incoming.body().len() > had {
+            self.next = self.asked_now();
         }
         match self.next {
             Next::Asked(due) if Instant::now() > due => Err(Broken("the broker does not answer".to_owned())),
@@ -196,12 +209,16 @@ impl Fetch {
         }
     }
 
+    fn asked_now(&self) -> Next {
+        Next::Asked(Instant::now() + self.way.limits.answer_within)
+    }
+
     fn ask(&mut self) -> Result<(), Broken> {
         let (Next::Unasked, Link::Open(connection)) = (&self.next, &mut self.link) else { return Ok(()) };
         self.correlation = self.correlation.wrapping_add(1);
         self.incoming.clear();
         connection.send(&calls::ask(&self.asked, &self.way.limits.manner, self.correlation))?;
-        self.next = Next::Asked(Instant::now() + self.way.limits.answer_within);
+        self.next = self.asked_now();
         Ok(())
     }
 
@@ -223,7 +240,7 @@ impl Fetch {
         }
         self.end = Some(told.end);
         self.pause = self.way.limits.pause;
-        self.answer.begin(&mut self.incoming, told.batches, told.aborted);
+        self.answer.begin(self.incoming.lend(), told.batches, told.aborted);
         self.ask()
     }
 }

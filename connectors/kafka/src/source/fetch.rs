@@ -8,9 +8,10 @@ use rdkafka::consumer::BaseConsumer;
 use tidegate_core::Result;
 use tidegate_core::split::Split;
 
+use super::buffers::Buffers;
 use crate::client::Context;
 use crate::direct::{self, Limits};
-use crate::fetched::Fetched;
+use crate::fetched::Taker;
 use crate::native;
 
 /// The client of a source, and how its partitions are fetched.
@@ -20,6 +21,8 @@ pub(super) struct Fetcher {
     pub client: Arc<BaseConsumer<Context>>,
     /// How it is done without; `None`: it is not.
     pub direct: Option<Arc<Limits>>,
+    /// For records that are copied; shared by all partitions.
+    pub buffers: Buffers,
 }
 
 /// A partition that is being fetched; stopped when dropped.
@@ -65,12 +68,12 @@ impl Fetcher {
 }
 
 impl Fetch {
-    /// Gives what has been fetched to `each`, in order, up to `most` things; waits for the first one
+    /// Gives what has been fetched to `taker`, in order, up to `most` things; waits for the first one
     /// at most this long. How many that were.
-    pub(super) fn take(&mut self, most: usize, wait: Duration, each: impl FnMut(Fetched<'_>)) -> usize {
+    pub(super) fn take(&mut self, most: usize, wait: Duration, taker: &mut impl Taker) -> usize {
         match self {
-            Fetch::Direct(fetch) => fetch.take(most, wait, each),
-            Fetch::Client(fetch) => fetch.take(most, wait, each),
+            Fetch::Direct(fetch) => fetch.take(most, wait, taker),
+            Fetch::Client(fetch) => fetch.take(most, wait, |fetched| taker.take(fetched)),
         }
     }
 
@@ -108,18 +111,19 @@ mod tests {
 
     use super::*;
     use crate::client::Settings;
+    use crate::fetched::Fetched;
 
     /// What is behind an offset, and whether librdkafka fetched it in the end.
     fn read_behind(place: &Place, settings: &Settings, offset: i64) -> (Vec<i64>, bool) {
         let client = Arc::new(settings.reader(1).unwrap());
         let direct = Limits::of(settings, 1).map(Arc::new);
         assert!(direct.is_some());
-        let mut fetcher = Fetcher { client, direct };
+        let mut fetcher = Fetcher { client, direct, buffers: Buffers::default() };
         let mut fetch = fetcher.start(place, offset).unwrap();
         let (mut offsets, start) = (Vec::new(), Instant::now());
         while offsets.last() != Some(&9) {
             assert!(start.elapsed() < Duration::from_secs(20), "{offsets:?}");
-            fetch.take(100, Duration::from_millis(50), |fetched| {
+            fetch.take(100, Duration::from_millis(50), &mut |fetched: Fetched<'_>| {
                 if let Fetched::Record(record) = fetched {
                     offsets.push(record.offset);
                 }

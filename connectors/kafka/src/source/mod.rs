@@ -1,7 +1,7 @@
 //! Topics as a message source: a split a partition.
 //!
 //! - [`reader`]: reading one partition; nothing is ever reset.
-//! - [`fetch`]: who fetches it.
+//! - [`fetch`]: who fetches it; [`filling`]: what comes of it.
 //! - [`starts`]: where a split starts and ends.
 //! - [`watch`]: whether the topics are still the ones that were opened.
 //! - [`group`]: consumer-group offsets, for people and for starting.
@@ -10,6 +10,7 @@
 
 mod buffers;
 mod fetch;
+mod filling;
 mod group;
 mod reader;
 mod starts;
@@ -27,7 +28,7 @@ use tidegate_core::split::{Bound, Position, Split, StartMode};
 use tidegate_core::table::{BoundTable, ColumnKind, Resource, TableColumn};
 use tidegate_core::{Error, Result};
 
-use self::buffers::Buffers;
+pub(crate) use self::buffers::Buffers;
 use self::fetch::Fetcher;
 use self::group::Group;
 use self::reader::{PartitionReader, Shared};
@@ -57,7 +58,6 @@ pub struct KafkaSource {
     headers: bool,
     /// Whether fetching without librdkafka is allowed.
     direct: bool,
-    buffers: Buffers,
     watch: Arc<Watch>,
     fetcher: Mutex<Option<Fetcher>>,
     known: Mutex<BTreeMap<String, Described>>,
@@ -102,7 +102,6 @@ impl KafkaSource {
             discovery,
             headers: true,
             direct: true,
-            buffers: Buffers::default(),
             fetcher: Mutex::default(),
             known: Mutex::default(),
         })
@@ -153,6 +152,7 @@ impl KafkaSource {
         let made = Fetcher {
             client: Arc::new(settings.reader(partitions)?),
             direct: Limits::of(settings, partitions).filter(|_| self.direct).map(Arc::new),
+            buffers: Buffers::default(),
         };
         Ok(fetcher.insert(made).clone())
     }
@@ -237,12 +237,7 @@ impl Source for KafkaSource {
                 Ok(())
             })
             .await?;
-        let shared = Shared {
-            fetcher: self.fetcher()?,
-            watch: self.watch.clone(),
-            buffers: self.buffers.clone(),
-            headers: self.headers,
-        };
+        let shared = Shared { fetcher: self.fetcher()?, watch: self.watch.clone(), headers: self.headers };
         Ok(Box::new(PartitionReader::new(shared, split, offset, end)))
     }
 

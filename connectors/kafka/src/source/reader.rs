@@ -1,22 +1,20 @@
-//! Reading one partition: records are copied once, out of the client's memory into the batch.
+//! Reading one partition.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use bytes::BytesMut;
 use rdkafka::consumer::Consumer;
 use rdkafka::error::RDKafkaErrorCode as Code;
-use tidegate_core::raw::{ByteRange, RawBatch, RawRecord, encode_headers};
+use tidegate_core::raw::RawBatch;
 use tidegate_core::source::{BatchLimits, Read, SplitReader};
 use tidegate_core::split::{Position, Split};
 use tidegate_core::{Error, Result, Retry};
 
-use super::buffers::Buffers;
 use super::fetch::{Fetch, Fetcher, Place};
+use super::filling::Filling;
 use super::watch::Watch;
 use super::{at, lost};
 use crate::error;
-use crate::fetched::{Fetched, Record};
 
 /// Records asked for at once; the limit in bytes is looked at in between.
 const TAKE: usize = 512;
@@ -25,7 +23,6 @@ const TAKE: usize = 512;
 pub(super) struct Shared {
     pub fetcher: Fetcher,
     pub watch: Arc<Watch>,
-    pub buffers: Buffers,
     /// Whether anybody reads the headers: they are parsed for each record anew.
     pub headers: bool,
 }
@@ -44,17 +41,6 @@ pub(super) struct PartitionReader {
     held: Option<(Filling, Instant)>,
     /// An outage has been told of, and nothing has come since.
     outage: bool,
-}
-
-/// A batch in the making.
-struct Filling {
-    data: BytesMut,
-    records: Vec<RawRecord>,
-    /// Everything before it is in `records`, or is not a record.
-    next: i64,
-    end: Option<i64>,
-    headers: bool,
-    failed: Option<(Code, String)>,
 }
 
 impl PartitionReader {
@@ -77,17 +63,17 @@ impl PartitionReader {
 
     /// Takes what has been fetched, up to the limits.
     fn fill(&mut self, limits: &BatchLimits) -> Result<Filling> {
-        let (data, next, end, headers) = (self.shared.buffers.take(), self.next, self.end, self.shared.headers);
-        let records = Vec::with_capacity(self.records + self.records / 8);
-        let mut filling = Filling { data, records, next, end, headers, failed: None };
+        let buffers = self.shared.fetcher.buffers.clone();
+        let records = self.records + self.records / 8;
+        let mut filling = Filling::new(buffers, records, self.next, self.end, self.shared.headers);
         let fetch = match &mut self.fetch {
             Some(fetch) => fetch,
             none => none.insert(self.shared.fetcher.start(&self.place, self.next)?),
         };
         let mut wait = limits.wait;
-        while filling.records.len() < limits.rows && filling.data.len() < limits.bytes && !filling.is_over() {
+        while filling.records.len() < limits.rows && filling.bytes() < limits.bytes && !filling.is_over() {
             let room = (limits.rows - filling.records.len()).min(TAKE);
-            let taken = fetch.take(room, wait, |fetched| filling.add(fetched));
+            let taken = fetch.take(room, wait, &mut filling);
             if taken < room {
                 break;
             }
@@ -140,59 +126,6 @@ impl PartitionReader {
     }
 }
 
-impl Filling {
-    fn is_over(&self) -> bool {
-        self.failed.is_some() || self.end.is_some_and(|end| self.next >= end)
-    }
-
-    fn add(&mut self, fetched: Fetched<'_>) {
-        // Nothing after an error counts: it is fetched again.
-        if self.is_over() {
-            return;
-        }
-        match fetched {
-            Fetched::Record(record) => self.record(&record),
-            // Beyond the last record there may be control records, which are never delivered.
-            Fetched::End(offset) => self.next = self.next.max(offset),
-            Fetched::Failed(code, reason) => self.failed = Some((code, reason)),
-        }
-    }
-
-    fn record(&mut self, record: &Record<'_>) {
-        if record.offset < self.next {
-            return;
-        }
-        if self.end.is_some_and(|end| record.offset >= end) {
-            self.next = record.offset;
-            return;
-        }
-        let key = record.key.map(|k| self.copy(k));
-        let value = record.value.map(|v| self.copy(v));
-        let headers = if self.headers { self.copy_headers(record) } else { None };
-        if self.failed.is_some() {
-            return;
-        }
-        let (offset, timestamp, broker) = (record.offset, record.timestamp, record.broker);
-        self.records.push(RawRecord { key, value, headers, offset, timestamp, broker });
-        self.next = record.offset + 1;
-    }
-
-    fn copy_headers(&mut self, record: &Record<'_>) -> Option<ByteRange> {
-        let Some(headers) = record.headers.read() else {
-            let what = format!("the headers of the record at offset {} make no sense", record.offset);
-            self.failed = Some((Code::BadMessage, what));
-            return None;
-        };
-        (!headers.is_empty()).then(|| self.copy(&encode_headers(&headers)))
-    }
-
-    fn copy(&mut self, bytes: &[u8]) -> ByteRange {
-        let start = self.data.len() as u32;
-        self.data.extend_from_slice(bytes);
-        ByteRange { start, end: self.data.len() as u32 }
-    }
-}
-
 impl SplitReader for PartitionReader {
     fn read(&mut self, limits: &BatchLimits) -> Result<Read> {
         if self.at_end() {
@@ -214,7 +147,6 @@ impl SplitReader for PartitionReader {
             return Err(gone);
         }
         if filling.records.is_empty() {
-            self.shared.buffers.put_back(filling.data);
             self.next = filling.next;
             return match filling.failed {
                 Some((code, reason)) => {
@@ -234,12 +166,13 @@ impl SplitReader for PartitionReader {
             // Heard again when the next read starts anew.
             self.fetch = None;
         }
+        let (data, records) = filling.finish();
         let behind = self.fetch.as_ref().and_then(Fetch::known_end).map(|end| (end - self.next).max(0) as u64);
         Ok(Read::Messages(RawBatch {
             topic: self.place.topic.clone(),
             partition: self.place.partition,
-            data: self.shared.buffers.lend(filling.data),
-            records: filling.records,
+            data,
+            records,
             next: self.position(),
             behind,
         }))

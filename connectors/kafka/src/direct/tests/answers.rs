@@ -1,23 +1,22 @@
 //! From the bytes of an answer to records.
 
+use bytes::Bytes;
 use proptest::prelude::*;
 
 use super::made::{BROKER_TIME, CONTROL, Made, batch, marker, values};
 use crate::direct::answer::{Answer, Stop, reaches};
-use crate::direct::connection::Frame;
-use crate::fetched::Fetched;
+use crate::fetched::{Fetched, Taker};
 
 /// Everything that comes out, in words.
 fn read_in(steps: usize, bytes: &[u8], aborted: &[(i64, i64)]) -> (Vec<String>, Result<(), Stop>) {
     let mut answer = Answer::new(true);
-    let mut frame = Frame::of(bytes);
-    answer.begin(&mut frame, 0..bytes.len(), aborted.to_vec());
+    answer.begin(Bytes::copy_from_slice(bytes), 0..bytes.len(), aborted.to_vec());
     let mut out = Vec::new();
     while !answer.is_over() {
         let mut count = 0;
-        let done = answer.take(steps, &mut count, &mut |fetched| out.push(said(&fetched)));
-        if done.is_err() {
-            return (out, done);
+        let done = answer.take(steps, &mut count, &mut |fetched: Fetched<'_>| out.push(said(&fetched)));
+        if let Err(stop) = done {
+            return (out, Err(stop));
         }
         assert!(count == steps || answer.is_over());
     }
@@ -85,6 +84,7 @@ fn batches_follow_each_other() {
     assert_eq!(read_in(10, &bytes, &[]), (want[..5].iter().map(ToString::to_string).collect(), Ok(())));
     assert_eq!(reaches(&bytes), Some((18, 3)));
     assert_eq!(reaches(&bytes[..70]), None);
+    assert_eq!(read_in(10, &bytes[..70], &[]).1, Err(Stop::Damaged("the answer has no whole batch".into())));
 }
 
 /// Producers 1 and 2 take turns; both have an aborted and a committed transaction.
@@ -188,9 +188,9 @@ proptest! {
         bytes.truncate(length);
         let mut answer = Answer::new(check);
         let end = bytes.len();
-        answer.begin(&mut Frame::of(&bytes), 0..end, vec![(0, 1)]);
+        answer.begin(Bytes::from(bytes.clone()), 0..end, vec![(0, 1)]);
         let mut count = 0;
-        let done = answer.take(1000, &mut count, &mut |fetched| {
+        let done = answer.take(1000, &mut count, &mut |fetched: Fetched<'_>| {
             if let Fetched::Record(record) = fetched {
                 let _ = record.headers.read();
             }
@@ -198,4 +198,43 @@ proptest! {
         prop_assert!(done.is_err() || answer.is_over());
         let _ = reaches(&bytes);
     }
+}
+
+/// Takes the records of an answer in its bytes, or none.
+#[derive(Default)]
+struct InPlace {
+    bytes: Option<Bytes>,
+    offsets: Vec<i64>,
+}
+
+impl Taker for InPlace {
+    fn lies_in(&mut self, bytes: &Bytes) -> bool {
+        self.bytes.get_or_insert_with(|| bytes.clone()).as_ptr() == bytes.as_ptr()
+    }
+    fn lies_elsewhere(&mut self) -> bool {
+        self.bytes.is_none()
+    }
+    fn take(&mut self, fetched: Fetched<'_>) {
+        if let Fetched::Record(record) = fetched {
+            self.offsets.push(record.offset);
+        }
+    }
+}
+
+#[test]
+fn what_is_not_wanted_now_is_left_for_later() {
+    let all = [values(0, &["a", "b"]), values(2, &["c"]), values(3, &["d"]).codec(3), values(4, &["e"])];
+    let bytes = Bytes::from(all.iter().flat_map(Made::bytes).collect::<Vec<_>>());
+    let mut answer = Answer::new(true);
+    let end = bytes.len();
+    answer.begin(bytes, 0..end, vec![]);
+    let mut takes = Vec::new();
+    while !answer.is_over() {
+        let (mut count, mut taker) = (0, InPlace::default());
+        let stopped = answer.take(10, &mut count, &mut taker).unwrap();
+        assert_eq!((count, stopped), (taker.offsets.len(), !answer.is_over()));
+        takes.push(taker.offsets);
+    }
+    // What is unpacked elsewhere comes by itself, and what lies in the answer may follow it.
+    assert_eq!(takes, [vec![0, 1, 2], vec![3, 4]]);
 }

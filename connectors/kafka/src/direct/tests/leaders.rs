@@ -85,7 +85,7 @@ fn values(fetch: &mut Fetch, count: usize) -> Vec<u32> {
     let start = Instant::now();
     while out.len() < count {
         assert!(start.elapsed() < PATIENCE, "{out:?} {:?}", fetch.take_outage());
-        fetch.take(3, Duration::from_millis(20), |fetched| match fetched {
+        fetch.take(3, Duration::from_millis(20), &mut |fetched: Fetched<'_>| match fetched {
             Fetched::Record(r) => out.push(String::from_utf8_lossy(r.value.unwrap()).parse().unwrap()),
             Fetched::End(_) => {}
             Fetched::Failed(code, why) => panic!("{code}: {why}"),
@@ -121,7 +121,7 @@ fn a_leader_that_is_away_is_waited_for() {
     let why = loop {
         assert!(start.elapsed() < PATIENCE, "nothing is said of it");
         let asked = Instant::now();
-        fetch.take(10, Duration::from_millis(20), |_| panic!("something came"));
+        fetch.take(10, Duration::from_millis(20), &mut |_: Fetched<'_>| panic!("something came"));
         assert!(asked.elapsed() < Duration::from_millis(500), "it waited for longer than it may");
         if let Some(why) = fetch.take_outage() {
             break why;
@@ -143,7 +143,7 @@ fn an_offset_that_is_not_there_is_told() {
     let mut told = None;
     while told.is_none() {
         assert!(start.elapsed() < PATIENCE);
-        fetch.take(10, Duration::from_millis(20), |fetched| match fetched {
+        fetch.take(10, Duration::from_millis(20), &mut |fetched: Fetched<'_>| match fetched {
             Fetched::Failed(code, _) => told = Some(code),
             Fetched::Record(_) | Fetched::End(_) => panic!("something came"),
         });
@@ -160,6 +160,6 @@ fn a_topic_of_another_id_is_not_read() {
     let start = Instant::now();
     while fetch.take_outage().is_none() {
         assert!(start.elapsed() < PATIENCE, "nothing is said of it");
-        fetch.take(10, Duration::from_millis(20), |_| panic!("something came"));
+        fetch.take(10, Duration::from_millis(20), &mut |_: Fetched<'_>| panic!("something came"));
     }
 }
