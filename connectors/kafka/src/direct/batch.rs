@@ -152,6 +152,13 @@ impl<'a> Record<'a> {
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Headers<'a>(&'a [u8]);
 
+#[cfg(test)]
+impl<'a> Headers<'a> {
+    pub(crate) fn of(bytes: &'a [u8]) -> Headers<'a> {
+        Headers(bytes)
+    }
+}
+
 impl Headers<'_> {
     /// In order; `None` where the bytes make no sense.
     pub(crate) fn read(&self) -> Option<Named> {

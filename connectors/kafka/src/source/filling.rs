@@ -146,3 +146,88 @@ impl Taker for Filling {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use tidegate_core::raw::BrokerFacts;
+
+    use super::*;
+    use crate::direct::batch;
+    use crate::fetched::Headers;
+
+    fn filling(next: i64, end: Option<i64>, headers: bool) -> Filling {
+        Filling::new(Buffers::default(), 0, next, end, headers)
+    }
+
+    /// A record with its key and value at these places.
+    fn record<'a>(
+        offset: i64,
+        bytes: &'a [u8],
+        key: std::ops::Range<usize>,
+        value: std::ops::Range<usize>,
+    ) -> Record<'a> {
+        // One header: a = b.
+        let headers = Headers::Record(batch::Headers::of(&[2, 2, b'a', 2, b'b']));
+        let (key, value) = (Some(&bytes[key]), Some(&bytes[value]));
+        Record { offset, timestamp: offset, broker: BrokerFacts::default(), key, value, headers }
+    }
+
+    fn texts(filling: Filling) -> Vec<(i64, String)> {
+        let (data, records) = filling.finish();
+        let text = |range: Option<ByteRange>| {
+            let range = range.unwrap();
+            String::from_utf8_lossy(&data[range.start as usize..range.end as usize]).into_owned()
+        };
+        records.iter().map(|r| (r.offset, format!("{}={}", text(r.key), text(r.value)))).collect()
+    }
+
+    #[test]
+    fn records_stay_where_they_lie() {
+        let frame = Bytes::from_static(b"..k1v1..k2v2..k3v3..");
+        let mut filling = filling(5, Some(8), false);
+        assert!(filling.lies_in(&frame));
+        // Before what is wanted, and behind it.
+        for (offset, at) in [(4, 2), (5, 8), (6, 14), (8, 2)] {
+            filling.take(Fetched::Record(record(offset, &frame, at..at + 2, at + 2..at + 4)));
+        }
+        assert!(filling.is_over() && filling.next == 8 && filling.bytes() == 10);
+        assert!(
+            filling.lies_in(&frame) && !filling.lies_in(&Bytes::from_static(b"another")) && !filling.lies_elsewhere()
+        );
+        let (data, _) = filling.finish();
+        assert_eq!((data.as_ptr(), &data[..]), (frame[8..].as_ptr(), &b"k2v2..k3v3"[..]));
+        let mut filling = self::filling(0, None, false);
+        assert!(filling.lies_in(&frame));
+        filling.take(Fetched::Record(record(0, &frame, 8..10, 10..12)));
+        filling.take(Fetched::Record(record(1, &frame, 14..16, 16..18)));
+        assert_eq!(texts(filling), [(0, "k2=v2".into()), (1, "k3=v3".into())]);
+    }
+
+    #[test]
+    fn what_does_not_stay_is_copied_and_so_is_what_follows() {
+        let frame = Bytes::from_static(b"k1v1");
+        let mut filling = filling(0, None, false);
+        assert!(filling.lies_elsewhere());
+        let elsewhere = b"k0v0".to_vec();
+        filling.take(Fetched::Record(record(0, &elsewhere, 0..2, 2..4)));
+        drop(elsewhere);
+        assert!(filling.lies_in(&frame));
+        filling.take(Fetched::Record(record(1, &frame, 0..2, 2..4)));
+        filling.take(Fetched::End(7));
+        assert_eq!(filling.next, 7);
+        assert_eq!(texts(filling), [(0, "k0=v0".into()), (1, "k1=v1".into())]);
+    }
+
+    #[test]
+    fn headers_are_copied_as_they_are_handed_on() {
+        let frame = Bytes::from_static(b"k1v1");
+        let mut filling = filling(0, None, true);
+        assert!(filling.lies_in(&frame));
+        filling.take(Fetched::Record(record(0, &frame, 0..2, 2..4)));
+        let (data, records) = filling.finish();
+        let headers = records[0].headers.unwrap();
+        let said = tidegate_core::raw::decode_headers(&data[headers.start as usize..headers.end as usize]);
+        assert_eq!(said, [("a".to_owned(), Some(b"b".to_vec()))]);
+        assert!(data.starts_with(b"k1v1"));
+    }
+}
