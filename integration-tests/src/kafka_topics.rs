@@ -8,7 +8,9 @@ mod write;
 pub use admin::{add_partitions, create, create_with, delete, delete_records, exists, partitions};
 pub use read::{Message, end_offsets, group_metadata, group_offsets, read_committed, read_uncommitted, stable_offsets};
 pub use record::{Bytes, Record};
-pub use write::{DanglingTransaction, dangling_transaction, produce, produce_transaction, transactional_producer};
+pub use write::{
+    DanglingTransaction, dangling_transaction, produce, produce_transaction, send, transactional_producer,
+};
 
 use std::time::Duration;
 

@@ -125,7 +125,8 @@ fn deliver<C: ProducerContext<DeliveryOpaque = ()>>(producer: &BaseProducer<C>, 
     }
 }
 
-fn send<C: ProducerContext<DeliveryOpaque = ()>>(producer: &BaseProducer<C>, topic: &str, record: &Record) {
+/// Hands a record to a producer; waits while its queue is full. Panics where it is refused.
+pub fn send<C: ProducerContext<DeliveryOpaque = ()>>(producer: &BaseProducer<C>, topic: &str, record: &Record) {
     let mut next: BaseRecord<'_, [u8], [u8]> = BaseRecord::to(topic);
     if let Some(key) = &record.key {
         next = next.key(key.as_slice());

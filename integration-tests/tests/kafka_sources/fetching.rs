@@ -4,11 +4,11 @@
 use std::time::Duration;
 
 use rdkafka::ClientConfig;
-use rdkafka::message::{Header, OwnedHeaders};
-use rdkafka::producer::{BaseProducer, BaseRecord, Producer};
+use rdkafka::producer::{BaseProducer, Producer};
 use serde_json::Value;
 use tidegate_integration_tests::broker::{self, unique};
 use tidegate_integration_tests::kafka_job::KafkaJob;
+use tidegate_integration_tests::kafka_topics::{Record, send};
 
 use super::reading::says;
 
@@ -33,7 +33,7 @@ fn by_librdkafka(job: &KafkaJob, codec: &str) {
     for round in 0..3 {
         for (name, producer) in [("plain", &plain)].into_iter().chain(transactional.iter().map(|(n, p)| (*n, p))) {
             for number in 0..20 {
-                send(job, producer, &format!("{codec} {name} {round} {number}"), number);
+                send(producer, &job.full("in"), &record(&format!("{codec} {name} {round} {number}"), number));
             }
             producer.flush(PATIENCE).unwrap();
         }
@@ -44,22 +44,16 @@ fn by_librdkafka(job: &KafkaJob, codec: &str) {
 }
 
 /// With and without a key, with no, one or two headers.
-fn send(job: &KafkaJob, producer: &BaseProducer, text: &str, number: usize) {
-    let (topic, value) = (job.full("in"), format!("{text} {}", "=".repeat(50 * number)));
-    let mut record: BaseRecord<'_, str, str> = BaseRecord::to(&topic).partition(number as i32 % 2).payload(&value);
-    record = record.timestamp(1_598_486_400_000 + number as i64);
-    if !number.is_multiple_of(3) {
-        record = record.key(text);
-    }
-    let headers = OwnedHeaders::new();
-    record = match number % 5 {
-        1 => record.headers(headers.insert(Header { key: "a", value: Some("1") })),
-        2 => record.headers(
-            headers.insert(Header { key: "a", value: None::<&str> }).insert(Header { key: "b", value: Some("") }),
-        ),
+fn record(text: &str, number: usize) -> Record {
+    let record = Record::new(format!("{text} {}", "=".repeat(50 * number)))
+        .partition(number as i32 % 2)
+        .timestamp(1_598_486_400_000 + number as i64);
+    let record = if number.is_multiple_of(3) { record } else { record.key(text) };
+    match number % 5 {
+        1 => record.header("a", "1"),
+        2 => record.header("a", ()).header("b", ""),
         _ => record,
-    };
-    producer.send(record).map_err(|(e, _)| e).unwrap();
+    }
 }
 
 /// Java packs snappy and lz4 in its own way.

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use rdkafka::producer::{BaseRecord, Producer};
+use rdkafka::producer::Producer;
 use tidegate_integration_tests::broker::unique;
 use tidegate_integration_tests::kafka_job::KafkaJob;
 use tidegate_integration_tests::kafka_topics::{self, Record, dangling_transaction};
@@ -18,11 +18,8 @@ fn rows(ids: std::ops::Range<i64>) -> impl Iterator<Item = Record> {
 fn aborted(job: &KafkaJob, ids: std::ops::Range<i64>) {
     let producer = kafka_topics::transactional_producer(&job.direct, &unique("aborted"), Duration::from_secs(60));
     producer.begin_transaction().unwrap();
-    let topic = job.full("in");
-    for id in ids {
-        let value = format!(r#"{{"id":{id}}}"#);
-        let record: BaseRecord<'_, [u8], str> = BaseRecord::to(&topic).partition(0).payload(&value);
-        producer.send(record).map_err(|(e, _)| e).unwrap();
+    for row in rows(ids) {
+        kafka_topics::send(&producer, &job.full("in"), &row);
     }
     producer.flush(Duration::from_secs(30)).unwrap();
     producer.abort_transaction(Duration::from_secs(30)).unwrap();

@@ -76,8 +76,8 @@ impl Answer {
         self.ahead.is_empty() && self.open.is_none()
     }
 
-    /// Gives records to `taker` until `count` has grown to `most`, the answer is over, or what follows is not wanted
-    /// now. Whether that is so.
+    /// Gives records to `taker` until `count` has grown to `most`, the answer is over, or the taker does not want what
+    /// follows now. Whether it was the taker.
     pub(super) fn take(&mut self, most: usize, count: &mut usize, taker: &mut impl Taker) -> Result<bool, Stop> {
         while *count < most {
             if let Some(open) = &mut self.open {

@@ -37,7 +37,7 @@ pub(super) struct Manner {
 
 /// The answer to a fetch, its records still in the bytes that they came in.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Fetched {
+pub(super) struct Told {
     /// Kafka's number of what went wrong, 0 for nothing.
     pub error: i16,
     /// The end of what may be read: committed records only, where that was asked for.
@@ -85,7 +85,7 @@ pub(super) fn ask(asked: &Asked, manner: &Manner, correlation: i32) -> Vec<u8> {
 }
 
 /// The answer to [`ask`]; `None` where it makes no sense or is to another question.
-pub(super) fn answered(answer: &[u8], correlation: i32) -> Option<Fetched> {
+pub(super) fn answered(answer: &[u8], correlation: i32) -> Option<Told> {
     let mut cut = Cut(answer);
     if cut.i32()? != correlation {
         return None;
@@ -94,7 +94,7 @@ pub(super) fn answered(answer: &[u8], correlation: i32) -> Option<Fetched> {
     let (_throttled, error, _session) = (cut.i32()?, cut.i16()?, cut.i32()?);
     if cut.count()? == 0 {
         // An error of the whole call.
-        return (error != 0).then_some(Fetched { error, end: -1, aborted: vec![], batches: 0..0, parted: None });
+        return (error != 0).then_some(Told { error, end: -1, aborted: vec![], batches: 0..0, parted: None });
     }
     let (_topic, partitions) = (cut.bytes(16)?, cut.count()?);
     if partitions == 0 {
@@ -119,7 +119,7 @@ pub(super) fn answered(answer: &[u8], correlation: i32) -> Option<Fetched> {
             parted = value.i32().and_then(|epoch| Some((epoch, value.i64()?))).filter(|(epoch, _)| *epoch >= 0);
         }
     })?;
-    Some(Fetched { error, end, aborted, batches: start..start + length, parted: parted.map(|(_, end)| end) })
+    Some(Told { error, end, aborted, batches: start..start + length, parted: parted.map(|(_, end)| end) })
 }
 
 #[cfg(test)]

@@ -134,43 +134,33 @@ impl Connection {
     pub(super) fn receive(&mut self, frame: &mut Frame, wait: Duration) -> io::Result<bool> {
         let deadline = Instant::now() + wait;
         loop {
-            if self.take(frame)? {
-                return Ok(true);
-            }
+            self.set_blocking(false)?;
+            while !frame.is_whole() && self.read(frame)? {}
             let left = deadline.saturating_duration_since(Instant::now());
-            if left.is_zero() || !self.wait(frame, left)? {
+            if frame.is_whole() || left.is_zero() {
+                return Ok(frame.is_whole());
+            }
+            self.set_blocking(true)?;
+            self.stream.set_read_timeout(Some(left.max(Duration::from_millis(1))))?;
+            if !self.read(frame)? {
                 return Ok(false);
             }
         }
     }
 
-    /// Takes what is there. Whether the frame is whole.
-    fn take(&mut self, frame: &mut Frame) -> io::Result<bool> {
-        self.set_blocking(false)?;
-        while !frame.is_whole() {
+    /// Reads once. Whether something came.
+    fn read(&mut self, frame: &mut Frame) -> io::Result<bool> {
+        loop {
             match self.stream.read(frame.room()?) {
                 Ok(0) => return Err(io::Error::new(ErrorKind::UnexpectedEof, "the broker closed the connection")),
-                Ok(read) => frame.filled += read,
+                Ok(read) => {
+                    frame.filled += read;
+                    return Ok(true);
+                }
                 Err(e) if e.kind() == ErrorKind::Interrupted => {}
-                Err(e) if is_nothing(&e) => return Ok(false),
+                Err(e) if matches!(e.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => return Ok(false),
                 Err(e) => return Err(e),
             }
-        }
-        Ok(true)
-    }
-
-    /// Waits for the next bytes. Whether some came.
-    fn wait(&mut self, frame: &mut Frame, left: Duration) -> io::Result<bool> {
-        self.set_blocking(true)?;
-        self.stream.set_read_timeout(Some(left.max(Duration::from_millis(1))))?;
-        match self.stream.read(frame.room()?) {
-            Ok(0) => Err(io::Error::new(ErrorKind::UnexpectedEof, "the broker closed the connection")),
-            Ok(read) => {
-                frame.filled += read;
-                Ok(true)
-            }
-            Err(e) if is_nothing(&e) => Ok(false),
-            Err(e) => Err(e),
         }
     }
 
@@ -181,8 +171,4 @@ impl Connection {
         }
         Ok(())
     }
-}
-
-fn is_nothing(e: &io::Error) -> bool {
-    matches!(e.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut | ErrorKind::Interrupted)
 }

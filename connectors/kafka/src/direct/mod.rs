@@ -249,7 +249,7 @@ impl Fetch {
 const INCONSISTENT_TOPIC_ID: i16 = 103;
 
 /// What an answer without records means, if it is one.
-fn wrong(told: &calls::Fetched) -> Result<Option<Ended>, Broken> {
+fn wrong(told: &calls::Told) -> Result<Option<Ended>, Broken> {
     if let Some(end) = told.parted {
         let what = format!("the records that were read after offset {end} have been replaced by others");
         return Ok(Some(Ended::Failed(Code::LogTruncation, what)));

@@ -26,6 +26,13 @@ fn plan(delay: i64, idle: Option<i64>) -> Arc<tidegate_plan::Plan> {
     Arc::new(b.plan)
 }
 
+/// With epochs of 20 ms.
+fn often(delay: i64, idle: Option<i64>) -> Arc<tidegate_plan::Plan> {
+    let mut plan = tidegate_plan::Plan::clone(&plan(delay, idle));
+    plan.settings.checkpoint_interval_ms = 20;
+    Arc::new(plan)
+}
+
 fn world(partitions: usize) -> (Arc<World>, Arc<Topic>, Arc<Target>) {
     let (topic, target) = (Topic::new(partitions), Arc::new(Target::default()));
     let world = World {
@@ -129,10 +136,8 @@ async fn a_silent_split_holds_windows_unless_it_may_be_idle() {
             push(&topic, 0, 1, t * 100);
         }
         let dir = tempfile::tempdir().unwrap();
-        let mut plan = tidegate_plan::Plan::clone(&plan(0, idle));
-        plan.settings.checkpoint_interval_ms = 20;
         let options = JobOptions { tasks: Some(tasks), ..JobOptions::new("job", dir.path(), Arc::new(SystemClock)) };
-        let job = Job::start(Arc::new(plan), world, options).await.unwrap();
+        let job = Job::start(often(0, idle), world, options).await.unwrap();
         if idle.is_some() {
             // 4.9 s is the newest: four windows are complete.
             until("four windows", || target.rows().len() == 4).await;
@@ -171,9 +176,7 @@ async fn a_window_goes_on_after_a_stop() {
 async fn what_is_read_again_after_a_crash_is_not_late() {
     let (world, topic, target) = world(2);
     let dir = tempfile::tempdir().unwrap();
-    let mut plan = tidegate_plan::Plan::clone(&plan(0, None));
-    plan.settings.checkpoint_interval_ms = 20;
-    let plan = Arc::new(plan);
+    let plan = often(0, None);
     let options = || JobOptions { tasks: Some(2), ..JobOptions::new("job", dir.path(), Arc::new(SystemClock)) };
     let job = Job::start(plan.clone(), world.clone(), options()).await.unwrap();
     topic.shut(1);

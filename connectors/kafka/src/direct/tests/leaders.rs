@@ -94,6 +94,20 @@ fn values(fetch: &mut Fetch, count: usize) -> Vec<u32> {
     out
 }
 
+/// What is said of an outage, in which nothing comes.
+fn outage(fetch: &mut Fetch) -> String {
+    let start = Instant::now();
+    loop {
+        assert!(start.elapsed() < PATIENCE, "nothing is said of it");
+        let asked = Instant::now();
+        fetch.take(10, Duration::from_millis(20), &mut |_: Fetched<'_>| panic!("something came"));
+        assert!(asked.elapsed() < Duration::from_millis(500), "it waited for longer than it may");
+        if let Some(why) = fetch.take_outage() {
+            return why;
+        }
+    }
+}
+
 #[test]
 fn a_leader_that_moves_is_followed() {
     let mut cluster = Cluster::start();
@@ -117,16 +131,7 @@ fn a_leader_that_is_away_is_waited_for() {
     let mut fetch = cluster.fetch(0);
     assert_eq!(values(&mut fetch, 10), (0..10).collect::<Vec<_>>());
     cluster.brokers.broker_down(1).unwrap();
-    let start = Instant::now();
-    let why = loop {
-        assert!(start.elapsed() < PATIENCE, "nothing is said of it");
-        let asked = Instant::now();
-        fetch.take(10, Duration::from_millis(20), &mut |_: Fetched<'_>| panic!("something came"));
-        assert!(asked.elapsed() < Duration::from_millis(500), "it waited for longer than it may");
-        if let Some(why) = fetch.take_outage() {
-            break why;
-        }
-    };
+    let why = outage(&mut fetch);
     assert!(!why.is_empty());
     cluster.brokers.broker_up(1).unwrap();
     cluster.produce();
@@ -157,9 +162,5 @@ fn a_topic_of_another_id_is_not_read() {
     let mut cluster = Cluster::start();
     cluster.produce();
     let mut fetch = cluster.fetch_of([7; 16], 0);
-    let start = Instant::now();
-    while fetch.take_outage().is_none() {
-        assert!(start.elapsed() < PATIENCE, "nothing is said of it");
-        fetch.take(10, Duration::from_millis(20), &mut |_: Fetched<'_>| panic!("something came"));
-    }
+    outage(&mut fetch);
 }

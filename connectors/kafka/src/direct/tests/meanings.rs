@@ -5,7 +5,7 @@ use rdkafka::error::RDKafkaErrorCode as Code;
 use crate::direct::{Broken, Ended, calls, wrong};
 
 fn of(error: i16, parted: Option<i64>) -> Result<Option<Code>, String> {
-    let told = calls::Fetched { error, end: 0, aborted: vec![], batches: 0..0, parted };
+    let told = calls::Told { error, end: 0, aborted: vec![], batches: 0..0, parted };
     match wrong(&told) {
         Ok(None) => Ok(None),
         Ok(Some(Ended::Failed(code, _))) => Ok(Some(code)),
